@@ -26,7 +26,14 @@ import { MalformedTally } from "../protocol/metrics/tally.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { keptByAbsent, type Openers, openByQuorum, type TooFewUsers } from "./opening.ts"
-import { type Agreement, actorsOf, agreementDigest, leaveBeforeTraining, reopens } from "./party/agreement.ts"
+import {
+  type Agreement,
+  actorsOf,
+  agreementDigest,
+  leaveBeforeTraining,
+  opensModel,
+  reopens
+} from "./party/agreement.ts"
 import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
 import type { Phase } from "./party/phases.ts"
@@ -105,7 +112,9 @@ export const direct = <E = never>(
     const output = yield* through(
       "output",
       Effect.gen(function* () {
-        const [, sealed] = yield* askAll(clouds, SealModel, {}, "output")
+        const sealed = opensModel(agreement)
+          ? (yield* askAll(clouds, SealModel, {}, "output"))[1]
+          : { ciphertexts: 0 }
         if (usersLeave) yield* bringBack(users)
         if (agreement.decryption !== undefined) {
           const { openers, replies } = yield* openByQuorum(agreement)

@@ -15,6 +15,7 @@ const topics: Readonly<Record<string, (others: ReadonlyArray<string>) => Promise
   powers: async () => (await import("./powers.ts")).run(),
   ot: async () => (await import("./ot.ts")).run(),
   lattice: async () => (await import("./lattice.ts")).run(),
+  predict: async () => (await import("./predict.ts")).run(),
   dealing: async () => (await import("./dealing.ts")).run(),
   ciphertexts: async () => (await import("./ciphertexts.ts")).run(),
   defaults: async () => (await import("./defaults.ts")).run(),

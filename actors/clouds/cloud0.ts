@@ -8,18 +8,25 @@ import { Deferred, Effect, Option, Redacted } from "effect"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
 import { groupMembers } from "../group/members.ts"
-import { type Agreement, reopens } from "../party/agreement.ts"
+import { type Agreement, opensModel, reopens } from "../party/agreement.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, dealingByBoth, dealtMeanwhile, forTheOther, trainingOf } from "./common.ts"
+import {
+  commonHandlers,
+  dealingByBoth,
+  dealtMeanwhile,
+  forTheOther,
+  keptShare,
+  trainingOf
+} from "./common.ts"
 import { sealingAtCloud0 } from "./output/seal-share.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
 import { onCiphertextsAtCloud0 } from "./training/ciphertexts/at-cloud0.ts"
-import { trainedFormat } from "./training/session.ts"
+import { trainedEntry, trainedFormat } from "./training/session.ts"
 import { sessionsAtCloud0 } from "./training/sessions.ts"
 import { enrolmentAtCloud0, keepForArchive, masterKeyEntry } from "./transformation/archived-at-cloud0.ts"
 import { transformationAtCloud0 } from "./transformation/at-cloud0.ts"
@@ -28,10 +35,13 @@ import { eitherWay } from "./transformation/transformation.ts"
 import { intakeAt } from "./upload/intake.ts"
 
 /** What stays at C0 after the run. */
-export const remainsAtCloud0 = ({ archive }: Agreement): Effect.Effect<Remains> =>
+export const remainsAtCloud0 = (agreement: Agreement): Effect.Effect<Remains> =>
   Effect.map(CheckpointStore, (checkpoints) => ({
     kept: [],
-    sealed: archive === "keep" ? { [masterKeyEntry]: "the master key" } : {},
+    sealed: {
+      ...(agreement.archive === "keep" && { [masterKeyEntry]: "the master key" }),
+      ...keptShare(agreement)
+    },
     erases: () => false,
     others: Option.toArray(checkpoints)
   }))
@@ -56,7 +66,7 @@ export const cloud0 = (agreement: Agreement) =>
       onCiphertexts: (inputs) => onCiphertextsAtCloud0(inputs, way.close)
     })
     const sessions = yield* sessionsAtCloud0(agreement, trains)
-    const training = yield* once("trained", trainedFormat, sessions.trained)
+    const training = yield* once(trainedEntry, trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud0(agreement, credentials, training.outcome)
 
     const dealing = yield* dealingByBoth(agreement, sessions.dealt)
@@ -68,7 +78,9 @@ export const cloud0 = (agreement: Agreement) =>
     const members = yield* groupMembers({ agreement })
     const remains = yield* remainsAtCloud0(agreement)
     const keepMasterKey = Effect.gen(function* () {
-      yield* reached(sealing.outcome, "erase", "it had encrypted its share of the model")
+      if (opensModel(agreement))
+        yield* reached(sealing.outcome, "erase", "it had encrypted its share of the model")
+      else yield* reached(training.outcome, "erase", "the model was trained")
       const enrolled = yield* reached(enrolling.outcome, "erase", "it had enrolled")
       const outline = yield* reached(transformation.outcome, "erase", "the data were transformed")
       if (agreement.archive === "keep") yield* keepForArchive(agreement, enrolled, outline)

@@ -9,20 +9,27 @@ import { Deferred, Effect, Option } from "effect"
 import { UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
 import { groupMembers } from "../group/members.ts"
-import { type Agreement, reopens } from "../party/agreement.ts"
+import { type Agreement, opensModel, reopens } from "../party/agreement.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
 import { dealingAhead } from "./ahead.ts"
-import { commonHandlers, dealingByBoth, dealtMeanwhile, forTheOther, trainingOf } from "./common.ts"
+import {
+  commonHandlers,
+  dealingByBoth,
+  dealtMeanwhile,
+  forTheOther,
+  keptShare,
+  trainingOf
+} from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
 import { isDealt } from "./randomness/stored.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
 import { onCiphertextsAtCloud1 } from "./training/ciphertexts/at-cloud1.ts"
-import { trainedFormat } from "./training/session.ts"
+import { trainedEntry, trainedFormat } from "./training/session.ts"
 import { sessionsAtCloud1 } from "./training/sessions.ts"
 import { archiveKeyEntry, enrolmentAtCloud1, keepForArchive } from "./transformation/archived-at-cloud1.ts"
 import { isOfArchive, transformationAtCloud1 } from "./transformation/at-cloud1.ts"
@@ -31,13 +38,14 @@ import { eitherWay } from "./transformation/transformation.ts"
 import { intakeAt } from "./upload/intake.ts"
 
 /** What stays at C1 after the run. */
-export const remainsAtCloud1 = ({ archive, security }: Agreement): Effect.Effect<Remains> =>
+export const remainsAtCloud1 = (agreement: Agreement): Effect.Effect<Remains> =>
   Effect.map(CheckpointStore, (checkpoints) => {
+    const { archive, security } = agreement
     const keeps = archive === "keep"
     const sealed = security.upload === "hybrid" ? "the key of the archive's pieces" : "what the KGC published"
     return {
       kept: keeps ? ["the archive, encrypted"] : [],
-      sealed: keeps ? { [archiveKeyEntry]: sealed } : {},
+      sealed: { ...(keeps && { [archiveKeyEntry]: sealed }), ...keptShare(agreement) },
       erases: (name) => name === sealedModelEntry || isDealt(name) || (!keeps && isOfArchive(name)),
       others: Option.toArray(checkpoints)
     }
@@ -68,7 +76,7 @@ export const cloud1 = (agreement: Agreement) =>
       onCiphertexts: onCiphertextsAtCloud1
     })
     const sessions = yield* sessionsAtCloud1(agreement, trains)
-    const training = yield* once("trained", trainedFormat, sessions.trained)
+    const training = yield* once(trainedEntry, trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud1(agreement, credentials, training.outcome)
 
     const dealing = dealsAhead
@@ -82,7 +90,8 @@ export const cloud1 = (agreement: Agreement) =>
     const members = yield* groupMembers({ agreement })
     const remains = yield* remainsAtCloud1(agreement)
     const keepKeys = Effect.gen(function* () {
-      yield* reached(sealing.outcome, "erase", "it had encrypted the model")
+      if (opensModel(agreement)) yield* reached(sealing.outcome, "erase", "it had encrypted the model")
+      else yield* reached(training.outcome, "erase", "the model was trained")
       const enrolled = yield* reached(enrolling.outcome, "erase", "it had enrolled")
       if (agreement.archive === "keep") yield* keepForArchive(agreement, enrolled, root)
     })

@@ -3,7 +3,8 @@ import { Deferred, Effect } from "effect"
 import { DealAhead, Enrol, Train, Transform } from "../../protocol/messages/control.ts"
 import type { Cloud1Keys } from "../../protocol/sharing/transformation.ts"
 import type { Party } from "../../runtime/messaging/contract.ts"
-import { type Agreement, trainsOnCiphertexts } from "../party/agreement.ts"
+import { type Agreement, servesModel, trainsOnCiphertexts } from "../party/agreement.ts"
+import type { Remains } from "../party/erasure.ts"
 import { onDirector } from "../party/handlers.ts"
 import { type Once, once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -13,7 +14,7 @@ import { type Supplied, type SuppliedFor, suppliedByClouds } from "./randomness/
 import { randomnessFromKgc } from "./randomness/from-kgc.ts"
 import type { CredentialsFor } from "./setup/credentials.ts"
 import type { CiphertextInputs } from "./training/ciphertexts/session.ts"
-import type { TrainedShare, TrainIn, Trains } from "./training/session.ts"
+import { type TrainedShare, type TrainIn, type Trains, trainedEntry } from "./training/session.ts"
 import { onShares, type TrainError } from "./training/training.ts"
 import type { SharedTable, TableOutline } from "./transformation/joint-table.ts"
 import { type Intake, onAnnouncement } from "./upload/intake.ts"
@@ -28,6 +29,10 @@ interface Transformation<E, R, E1, R1, E2, R2> extends Once<TableOutline, E, R> 
     readonly take: Effect.Effect<SharedTable, E2, R2>
   }
 }
+
+/** What stays of the model at a cloud, in stable storage. */
+export const keptShare = (agreement: Agreement): Remains["sealed"] =>
+  servesModel(agreement) ? { [trainedEntry]: "its share of the model" } : {}
 
 /** Randomness that is dealt while the clouds train. Where the KGC deals ahead, C0 needs nothing of it but its key either way. */
 export const dealtMeanwhile = (agreement: Agreement, cloud: 0 | 1, root: Root, own: SuppliedFor) =>

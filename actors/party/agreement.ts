@@ -13,7 +13,12 @@ import type { ValidationRows } from "../../protocol/learning/evaluations.ts"
 import type { Loss } from "../../protocol/learning/loss.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
 import type { OptimiserSettings } from "../../protocol/learning/optimiser.ts"
-import { requireMemory, type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
+import {
+  type ForwardPlan,
+  requireMemory,
+  type TrainingPlan,
+  trainingPlan
+} from "../../protocol/learning/plan.ts"
 import { computationVersion } from "../../protocol/version.ts"
 
 export interface Agreement {
@@ -68,6 +73,8 @@ export interface Agreement {
    * part in the output alone.
    */
   readonly reopens?: string
+  /** Whether the clouds keep their shares of the model to serve it, and if so, whether the users open it too. */
+  readonly model?: "served" | "both"
   /** Only in a run that is reproducible and not private. */
   readonly seed?: number
   readonly reveal: {
@@ -117,6 +124,12 @@ export const isTested = ({ reveal }: Pick<Agreement, "reveal">): boolean =>
 export const trainsOnCiphertexts = ({ training }: Pick<Agreement, "training">): boolean =>
   training.on === "ciphertexts"
 
+/** Whether the users decrypt the model. */
+export const opensModel = ({ model }: Pick<Agreement, "model">): boolean => model !== "served"
+
+/** Whether each cloud keeps its share of the model when the run has ended. */
+export const servesModel = ({ model }: Pick<Agreement, "model">): boolean => model !== undefined
+
 /** Whether the KGC deals the randomness of the training; else nobody needs it once all have their keys. */
 export const kgcDeals = (agreement: Pick<Agreement, "security" | "training">): boolean =>
   agreement.security.dealing !== "clouds" && !trainsOnCiphertexts(agreement)
@@ -129,6 +142,12 @@ export const leaveBeforeTraining = (agreement: Agreement): ReadonlyArray<string>
 
 /** The loss that the network is trained with. */
 export const lossOf = ({ training }: Pick<Agreement, "training">): Loss => training.loss ?? "squared-error"
+
+/** What a forward pass needs to know. */
+export const servedPlan = (agreement: Agreement): ForwardPlan => ({
+  network: networkOf(agreement),
+  fractionalBits: agreement.security.fractionalBits
+})
 
 /** How many of how many users decrypt; undefined where all of them do. */
 export const quorumOf = ({ decryption, users }: Agreement): Quorum | undefined =>

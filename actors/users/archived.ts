@@ -8,7 +8,7 @@ import { type UserSecrets, UserSecretsOnWire } from "../../protocol/messages/enr
 import { format } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { Stable } from "../../runtime/storage/store.ts"
-import type { Agreement } from "../party/agreement.ts"
+import { type Agreement, opensModel, servesModel } from "../party/agreement.ts"
 import { archivedFields, keptEntry, keptOf, NothingKept } from "../party/archived.ts"
 import { type Enrolled, enrolment, publishedOf } from "../party/enrolment.ts"
 import type { Remains } from "../party/erasure.ts"
@@ -30,11 +30,14 @@ const secretsInWords = (decryption: Agreement["decryption"]): string =>
   decryption === undefined ? "its secret key" : "its secret key and its share of the joint key"
 
 /** What stays at a user after the run. */
-export const remainsAtUser = ({ archive, decryption }: Agreement): Remains => ({
-  kept: ["the model"],
+export const remainsAtUser = (agreement: Agreement): Remains => ({
+  kept: [
+    ...(opensModel(agreement) ? ["the model"] : []),
+    ...(servesModel(agreement) ? ["how rows are prepared for it"] : [])
+  ],
   sealed:
-    archive === "keep"
-      ? { [secretKeyEntry]: secretsInWords(decryption), [uploadedEntry]: "its held-out cells" }
+    agreement.archive === "keep"
+      ? { [secretKeyEntry]: secretsInWords(agreement.decryption), [uploadedEntry]: "its held-out cells" }
       : {},
   erases: () => false,
   others: []

@@ -9,7 +9,13 @@ import { featureCount, labelCount } from "../../protocol/data/description.ts"
 import { assembleWhole } from "../../protocol/data/joint.ts"
 import { prepare, type Statistics } from "../../protocol/data/preparation.ts"
 import type { FilledBlock } from "../../protocol/data/rows.ts"
-import { type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
+import {
+  type Model,
+  modelOf,
+  modelVersion,
+  modelWords,
+  type Preparation
+} from "../../protocol/learning/model.ts"
 import { leavesRange } from "../../protocol/learning/range.ts"
 import type { TestedOnWire } from "../../protocol/messages/control.ts"
 import { FetchModel, HeldOutCells, ModelDigest } from "../../protocol/messages/output.ts"
@@ -88,6 +94,24 @@ export const decryptModel = (
     yield* store.put(modelEntry, new TextEncoder().encode(`${JSON.stringify(model)}\n`))
     return { model, rejected }
   }).pipe(Effect.withSpan("user.openModel"))
+
+/** How rows are prepared for a model that is served, and what its outputs mean: all of the model but its numbers. */
+export const preparationEntry = "preparation.json"
+
+/** Writes that for who asks the clouds. */
+export const writePreparation = (agreement: Agreement, statistics: Statistics) =>
+  Effect.gen(function* () {
+    const preparation: Preparation = {
+      format: "bicameral preparation",
+      version: modelVersion,
+      data: prepare(agreement.data, statistics),
+      network: networkOf(agreement),
+      loss: lossOf(agreement),
+      fractionalBits: agreement.security.fractionalBits
+    }
+    const store = yield* Store
+    yield* store.put(preparationEntry, new TextEncoder().encode(`${JSON.stringify(preparation)}\n`))
+  })
 
 /** What this user tells the director of a test. */
 type Tested = typeof TestedOnWire.Type

@@ -11,7 +11,7 @@ import { Enrol, OpenModel, RollCall, Upload } from "../../protocol/messages/cont
 import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
-import { type Agreement, agreementDigest, reopens } from "../party/agreement.ts"
+import { type Agreement, agreementDigest, opensModel, reopens, servesModel } from "../party/agreement.ts"
 import { erasing } from "../party/erasure.ts"
 import { type Gathering, gather } from "../party/gathering.ts"
 import { onDirector, onFrom } from "../party/handlers.ts"
@@ -24,7 +24,7 @@ import { raised } from "../party/typed-throws.ts"
 import { enrolmentAtUser, keepForArchive, keptState, remainsAtUser, uploadedEntry } from "./archived.ts"
 import { exchangeOfPartials } from "./exchange.ts"
 import { joinOf } from "./join.ts"
-import { decryptModel, testModel } from "./output.ts"
+import { decryptModel, testModel, writePreparation } from "./output.ts"
 import { agreeOnRows, logTreated, placeRows } from "./rows.ts"
 import { blocksFromWire, type UserState, userStateFormat } from "./state.ts"
 import { joinedCells, statisticsAmong } from "./statistics.ts"
@@ -110,6 +110,8 @@ export const user = (options: UserOptions) =>
       Effect.gen(function* () {
         const state = yield* reached(uploading.outcome, "open the model", "it had uploaded")
         const enrolled = yield* reached(enrolling.outcome, "open the model", "it had enrolled")
+        if (servesModel(agreement)) yield* writePreparation(agreement, state.statistics)
+        if (!opensModel(agreement)) return {}
         const opening = { among, partials }
         const { model, rejected } = yield* decryptModel(agreement, enrolled, state.statistics, opening)
         const tested = yield* testModel(agreement, state, model, gathered.heldOut, opening.among)

@@ -277,6 +277,22 @@ export const claims: ReadonlyArray<Claim> = [
     shownBy: ["test/protocol/channels/noise.test.ts"]
   },
   {
+    who: "a cloud, of a model that is served",
+    learns: "who asks, when and how many rows; nothing of the rows, the outputs and the model",
+    shownBy: ["test/protocol/serving/forward.test.ts"]
+  },
+  {
+    who: "an asker of a served model",
+    learns:
+      "the outputs for the rows that it asks, and what of the model follows from these; nothing of another's",
+    shownBy: ["test/actors/serving.test.ts"]
+  },
+  {
+    who: "an asker that not all users have admitted",
+    learns: "nothing",
+    shownBy: ["test/actors/serving.test.ts", "test/protocol/serving/admission.test.ts"]
+  },
+  {
     who: "the KGC with cloud 0, where the clouds deal",
     learns: "what either learns, and no user's cells",
     shownBy: [dealing],

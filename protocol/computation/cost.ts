@@ -19,6 +19,7 @@ import {
   openData,
   openWeights,
   predict,
+  predictWith,
   trainingStep,
   update
 } from "../learning/step.ts"
@@ -195,8 +196,8 @@ const evaluatedSetupCost = (plan: EvaluatingPlan): Cost => {
   return costOf((ops) => openEvaluated(ops, plan, inputs, labels))
 }
 
-/** Opening the weights for an evaluation. */
-const openedWeightsCost = (plan: TrainingPlan): Cost =>
+/** Opening the weights for an evaluation, or for a session in which they serve. */
+export const openedWeightsCost = (plan: Pick<TrainingPlan, "network">): Cost =>
   costOf((ops) => openWeights<CostedShape, Shape, Shape, Shape>(ops, layerShapes({ network: plan.network })))
 
 /** Evaluating a slice of the validation rows, without opening the weights. */
@@ -243,3 +244,10 @@ export const trainingCost = (plan: TrainingPlan): Cost => {
 /** Secure prediction for `rows` rows that have not been opened. */
 export const predictionCost = (plan: ForwardPlan, rows: number): Cost =>
   costOf((ops) => predict(ops, plan, layerShapes(plan), { rows, cols: plan.network.inputs }))
+
+/** The same with weights that are open. */
+export const servedCost = (plan: ForwardPlan, rows: number): Cost => {
+  const shapes = layerShapes(plan)
+  const weights = shapes.map((layer) => layer.weights)
+  return costOf((ops) => predictWith(ops, plan, shapes, weights, { rows, cols: plan.network.inputs }))
+}

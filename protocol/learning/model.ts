@@ -47,6 +47,12 @@ export const modelWords = (network: Network): number =>
 /** What a model is beside its numbers. */
 export type Trained = Pick<Model, "data" | "network" | "loss" | "fractionalBits">
 
+/** What a model is beside its numbers, as a file: with it, who asks for predictions prepares rows. */
+export interface Preparation extends Trained {
+  readonly format: "bicameral preparation"
+  readonly version: typeof modelVersion
+}
+
 /** The model of these real numbers, given in the order of its words. */
 export const modelOf = ({ data, network, loss, fractionalBits }: Trained, values: Float64Array): Model => {
   let at = 0

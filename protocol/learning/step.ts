@@ -352,3 +352,16 @@ export function* predict<V, O, G, L>(
   const { output } = yield* forward(ops, plan, layers, weights, inputs, "squared-error")
   return output
 }
+
+/** The same for weights that are open already, of rows that are consumed: `openWeights` once, then this for any number of rows. */
+export function* predictWith<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
+  plan: ForwardPlan,
+  layers: ReadonlyArray<Pick<Layer<V>, "bias">>,
+  weights: ReadonlyArray<O>,
+  features: V
+): Round<V> {
+  const inputs = yield* ops.open(operation("openInput", 0), features, true)
+  const { output } = yield* forward(ops, plan, layers, weights, inputs, "squared-error")
+  return output
+}

@@ -9,7 +9,7 @@
  * Everywhere else a name is one string.
  */
 
-export type Role = "kgc" | "cloud0" | "cloud1" | "director" | "user"
+export type Role = "kgc" | "cloud0" | "cloud1" | "director" | "user" | "asker"
 
 export const channels = ["ask", "tell", "reply", "round"] as const
 export type Channel = (typeof channels)[number]
@@ -17,14 +17,21 @@ export type Channel = (typeof channels)[number]
 /** Most users of a run: the number of entries in `nats.conf`. */
 export const maxUsers = 16
 
+/** Most askers of a served model that are no users of its run: the number of their entries in `nats.conf`. */
+export const maxAskers = 8
+
 /** Every possible actor, by its name on the wire. */
 export const actorNames: ReadonlyArray<string> = [
   "kgc",
   "cloud0",
   "cloud1",
   "director",
-  ...Array.from({ length: maxUsers }, (_, k) => `user${k + 1}`)
+  ...Array.from({ length: maxUsers }, (_, k) => `user${k + 1}`),
+  ...Array.from({ length: maxAskers }, (_, k) => `asker${k + 1}`)
 ]
+
+/** Whether a name is that of an asker that is no user. */
+export const isAsker = (name: string): boolean => name.startsWith("asker") && actorNames.includes(name)
 
 /** The actors whose process group may have members. */
 export const actorsWithMembers: ReadonlyArray<string> = ["kgc", "cloud0", "cloud1"]
@@ -65,7 +72,8 @@ export const actorOf = (name: string): string => {
 /** The role of an actor or member; undefined if the name is not possible. */
 const roleOf = (name: string): Role | undefined => {
   const actor = partsOf(name)?.actor
-  return actor?.startsWith("user") ? "user" : (actor as Role | undefined)
+  if (actor === undefined) return undefined
+  return actor.startsWith("user") ? "user" : actor.startsWith("asker") ? "asker" : (actor as Role)
 }
 
 export interface Address {
@@ -119,8 +127,8 @@ export const parseSubject = (subject: string): Address | undefined => {
 
 /**
  * Whether the main process of a role sends requests to that of another: the director to all; users to the
- * KGC, both clouds and each other; the clouds to the KGC and each other. The KGC sends none. C0, which holds
- * the master key, asks users nothing.
+ * KGC, both clouds and each other; askers to both clouds; the clouds to the KGC and each other. The KGC sends
+ * none. C0, which holds the master key, asks users nothing. Nobody has anything to ask an asker.
  */
 const asks = (from: Role, to: Role): boolean => {
   switch (from) {
@@ -128,6 +136,8 @@ const asks = (from: Role, to: Role): boolean => {
       return true
     case "user":
       return to !== "director"
+    case "asker":
+      return to === "cloud0" || to === "cloud1"
     case "cloud0":
     case "cloud1":
       return to === "kgc" || areClouds(from, to)
@@ -142,7 +152,7 @@ const areClouds = (one: Role, other: Role): boolean =>
 /**
  * Whether a name needs to write to another on a channel. Within a process group all may. Between groups,
  * members reply and exchange rounds, ask the other cloud's members, and C1's members ask the dealing
- * processes of the KGC. A name that receives requests may reply; the director receives none.
+ * processes of the KGC. A name that receives requests may reply; the director and askers receive none.
  */
 export const mayPublish = (from: string, to: string, channel: Channel): boolean => {
   const [sender, receiver] = [partsOf(from), partsOf(to)]
@@ -154,7 +164,7 @@ export const mayPublish = (from: string, to: string, channel: Channel): boolean 
     case "ask":
       return areClouds(own, other) || (own === "cloud1" && other === "kgc") || (mains && asks(own, other))
     case "reply":
-      return own !== "director"
+      return own !== "director" && own !== "asker"
     case "tell":
       return mains && other === "director" && (own === "user" || own === "cloud0" || own === "cloud1")
     case "round":

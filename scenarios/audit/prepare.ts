@@ -5,6 +5,7 @@ import { type HeldTable, pickHeld } from "../../protocol/data/encoding.ts"
 import { agreementOf } from "../description/agreement.ts"
 import { checkData } from "../description/joined.ts"
 import { loadScenario } from "../description/load.ts"
+import { requireOpened } from "../description/opened.ts"
 import type { TrialInput } from "./trial.ts"
 
 /** How large a trial is at most. */
@@ -43,6 +44,7 @@ export interface PreparedTrial {
 /** Reads a scenario and its data, and cuts them to a trial. */
 export const prepareTrial = Effect.fn("Audit.prepare")(function* (file: string, size: TrialSize) {
   const loaded = yield* loadScenario(file)
+  yield* requireOpened(loaded.scenario, file, "an audit")
   const { tables: whole, rows } = yield* checkData(loaded)
   const { seed, ...agreement } = agreementOf(loaded.scenario)
   const tables = cutRows(whole, size.rows)

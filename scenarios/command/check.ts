@@ -22,6 +22,7 @@ import type { Scenario, User } from "../description/schema.ts"
 import { stepWorkMs } from "../forecast/ciphertexts-time.ts"
 import { cloudsMemory } from "../forecast/memory.ts"
 import { type Prediction, predictTime } from "../forecast/prediction.ts"
+import { requestCost } from "../forecast/serving.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { privacy, quorumLines, revelations, warningLines, weightsText } from "../report/report.ts"
 import { type Prepared, prepareRun } from "../run/prepare.ts"
@@ -138,6 +139,7 @@ const renderForecast = (forecast: Forecast): string =>
     "",
     ...revelations(forecast.scenario.reveal),
     ...quorumLines(forecast.scenario),
+    ...served(forecast.scenario),
     ...privacy(forecast.scenario.seed ?? null),
     ...warningLines(forecast.foreseen),
     ...costs(forecast.predicted),
@@ -314,6 +316,17 @@ const security = ({
   `forms        ${upload} upload, ${output} model`,
   `numbers      64-bit words, ${fractionalBits} bits after the point`
 ]
+
+/** What it takes to ask the clouds, where they serve the model. */
+const served = (scenario: Scenario): ReadonlyArray<string> => {
+  if (scenario.model === "opened") return []
+  const { bytes, rounds } = requestCost(scenario, 1)
+  const opened = scenario.model === "served" ? "nobody opens the model" : "the users open the model too"
+  return [
+    `the clouds keep their shares of the model, to serve it; ${opened}`,
+    `a row that is asked takes ${counted(rounds, "round")} and ${size(bytes)}, 128 rows ${size(requestCost(scenario, 128).bytes)}, dealing included`
+  ]
+}
 
 /** Whose identities the scenario lists: parties that run on their own need those of all. */
 const identities = (scenario: Scenario): ReadonlyArray<string> => {

@@ -12,6 +12,7 @@ import { defectStatus, toldStatus } from "../../runtime/processes/process.ts"
 import type { SaidOfFiles } from "../inspect/file-settings.ts"
 import type { MemberOptions } from "../run/helper-process.ts"
 import type { ActorOptions } from "../run/party-process.ts"
+import type { ServingOptions } from "../run/serving-process.ts"
 import { type Answer, answer } from "../text/answer.ts"
 import { dataFiles, initArguments, written } from "./data-options.ts"
 import { asksForJson, inJson, jsonLast, withoutJson } from "./json.ts"
@@ -22,6 +23,7 @@ import {
   archiveActions,
   archiveFolder,
   archiveOf,
+  askers,
   auditOut,
   calibration,
   compare,
@@ -41,6 +43,7 @@ import {
   out,
   predictions,
   processes,
+  quota,
   rows,
   seed,
   seeds,
@@ -189,6 +192,15 @@ export interface ExportRequest {
   readonly out: Option.Option<string>
 }
 
+/** A request for `bicameral serve`. */
+export interface ServeRequest {
+  /** The out folder of the run. */
+  readonly out: string
+  readonly askers: number
+  /** Rows that each of them may ask. */
+  readonly quota: number
+}
+
 /** A request for `bicameral identity`. */
 export interface IdentityRequest {
   /** The file of the identity, made if it is not there. */
@@ -240,6 +252,10 @@ export interface CommandHandlers<R> {
   readonly nkeys: (file: string) => Effect.Effect<Answer, Failure, R>
   /** Serves as one party until the run is over. */
   readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
+  /** Serves as one party of a served model until it is ended. */
+  readonly servingActor: (options: ServingOptions) => Effect.Effect<void, Failure, R>
+  /** Serves the model of a run until it is ended. */
+  readonly serve: (request: ServeRequest) => Effect.Effect<void, Failure, R>
   /** Serves as a worker or a lane of a party until it is released. */
   readonly member: (options: MemberOptions) => Effect.Effect<void, Failure, R>
 }
@@ -256,29 +272,39 @@ export class OptionNeeded extends Data.TaggedError("OptionNeeded")<{
 }
 
 /** `bicameral actor`: one party, or a member of its process group. */
-const actorCommand = <R>(handlers: Pick<CommandHandlers<R>, "actor" | "member">) =>
-  Command.make("actor", actorArguments, ({ worker, lane, threads, scenario, state, ...rest }) =>
-    Effect.gen(function* () {
-      const wrong = (reason: string) => new WrongWords({ reason, help: "bicameral actor" })
-      if (worker && lane)
-        return yield* wrong("--worker and --lane are two processes; start one after the other")
-      if (worker || lane) {
-        const kind = lane ? "lane" : "worker"
-        const { role, run, identity } = rest
-        return yield* handlers.member({ kind, role, run, identity, threads, state })
-      }
-      if (Option.isSome(threads))
-        return yield* wrong(
-          "--threads is for a --worker; a party's own are under placement.threads of the scenario"
-        )
-      const needed = (option: string, value: Option.Option<string>) =>
-        Effect.mapError(value, () => new OptionNeeded({ role: rest.role, option }))
-      yield* handlers.actor({
-        ...rest,
-        scenario: yield* needed("--scenario FILE", scenario),
-        state: yield* needed("--state DIR", state)
+const actorCommand = <R>(handlers: Pick<CommandHandlers<R>, "actor" | "member" | "servingActor">) =>
+  Command.make(
+    "actor",
+    actorArguments,
+    ({ worker, lane, threads, scenario, state, serve, admissions, ...rest }) =>
+      Effect.gen(function* () {
+        const wrong = (reason: string) => new WrongWords({ reason, help: "bicameral actor" })
+        if (serve && (worker || lane))
+          return yield* wrong(
+            "a served model has no workers and lanes: one process a party answers; leave --serve out"
+          )
+        if (!serve && Option.isSome(admissions))
+          return yield* wrong("--admissions is for a party that serves a model; add --serve")
+        if (worker && lane)
+          return yield* wrong("--worker and --lane are two processes; start one after the other")
+        if (worker || lane) {
+          const kind = lane ? "lane" : "worker"
+          const { role, run, identity } = rest
+          return yield* handlers.member({ kind, role, run, identity, threads, state })
+        }
+        if (Option.isSome(threads))
+          return yield* wrong(
+            "--threads is for a --worker; a party's own are under placement.threads of the scenario"
+          )
+        const needed = (option: string, value: Option.Option<string>) =>
+          Effect.mapError(value, () => new OptionNeeded({ role: rest.role, option }))
+        const found = {
+          ...rest,
+          scenario: yield* needed("--scenario FILE", scenario),
+          state: yield* needed("--state DIR", state)
+        }
+        yield* serve ? handlers.servingActor({ ...found, admissions }) : handlers.actor(found)
       })
-    })
   ).pipe(Command.withDescription("Runs one party, over the broker at NATS_URL, until the run is over"))
 
 const auditCommand = <R>(handlers: Pick<CommandHandlers<R>, "audit">) =>
@@ -357,8 +383,8 @@ const runCommands = <R>(handlers: Pick<CommandHandlers<R>, "run" | "deal" | "res
   return { deal, resume, run }
 }
 
-/** What is done with an opened model. */
-const modelCommands = <R>(handlers: Pick<CommandHandlers<R>, "predict" | "export">) => {
+/** What is done with a model once it is trained. */
+const modelCommands = <R>(handlers: Pick<CommandHandlers<R>, "predict" | "export" | "serve">) => {
   const predict = Command.make("predict", { model, rows, written, out: predictions }, handlers.predict).pipe(
     Command.withDescription(
       "Predicts the rows of a data file with an opened model, and prints or writes labels and probabilities, or numbers"
@@ -369,7 +395,12 @@ const modelCommands = <R>(handlers: Pick<CommandHandlers<R>, "predict" | "export
       "Writes an opened model for other programs: ONNX with the preparation of rows inside, or safetensors; or a card that describes it"
     )
   )
-  return { exported, predict }
+  const serve = Command.make("serve", { out: folder, askers, quota }, handlers.serve).pipe(
+    Command.withDescription(
+      "Serves the model of a run that has ended, which nobody opens for it: the clouds compute on shares of rows, and answer who asks"
+    )
+  )
+  return { exported, predict, serve }
 }
 
 /** What has to do with who a party is. */
@@ -425,7 +456,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       "Tries rates, layers and epochs in the clear, on all rows or, with --user, on one owner's, and prints the best"
     )
   )
-  const { exported, predict } = modelCommands(handlers)
+  const { exported, predict, serve } = modelCommands(handlers)
   const audit = auditCommand(handlers)
   const inspectRun = Command.make("inspect-run", { folder: logsFolder }, (request) =>
     handlers.inspectRun(request.folder)
@@ -454,6 +485,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       tune,
       predict,
       exported,
+      serve,
       audit,
       inspectRun,
       identity,
@@ -475,6 +507,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     usageOf(tune),
     usageOf(predict),
     usageOf(exported),
+    usageOf(serve),
     usageOf(audit),
     usageOf(inspectRun),
     usageOf(identity),

@@ -111,6 +111,16 @@ const bicameral = commandLine({
       Effect.promise(() => import("../run/party-process.ts")),
       ({ runActor }) => runActor(options)
     ),
+  servingActor: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("../run/serving-process.ts")),
+      ({ runServing }) => runServing(options)
+    ),
+  serve: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./serve.ts")),
+      ({ serveModelOfRun }) => Effect.raceFirst(serveModelOfRun(request), output.lost)
+    ),
   member: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../run/helper-process.ts")),

@@ -2,6 +2,8 @@
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
 import { Option } from "effect"
+import { maxAskers } from "../../protocol/messages/subjects.ts"
+import { mostQuota } from "../../protocol/serving/quota.ts"
 
 export const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
 
@@ -231,6 +233,17 @@ export const trialEpochs = wholeNumber("epochs", 1, most, `1 to ${most}`).pipe(
   Options.optional
 )
 
+export const askers = wholeNumber("askers", 0, maxAskers, `0 to ${maxAskers}`).pipe(
+  Options.withDescription("Askers that are admitted beside the users of the run"),
+  Options.withDefault(1)
+)
+
+export const quota = wholeNumber("quota", 1, mostQuota, `1 to ${mostQuota}`).pipe(
+  Options.withPseudoName("ROWS"),
+  Options.withDescription("Rows that each of these askers may ask in all"),
+  Options.withDefault(100_000)
+)
+
 export const user = Options.text("user").pipe(
   Options.withPseudoName("NAME"),
   Options.withDescription("Takes the files of this user alone, which must hold whole rows"),
@@ -280,6 +293,18 @@ export const actorArguments = {
   ),
   threads: wholeNumber("threads", 1, 256, "1 to 256").pipe(
     Options.withDescription("Maximum concurrent jobs of a worker; the number of cores when left out"),
+    Options.optional
+  ),
+  serve: Options.boolean("serve").pipe(
+    Options.withDescription(
+      "Serves the model of a run that has ended (kgc, cloud0 or cloud1), from the party's folder of that run"
+    )
+  ),
+  admissions: Options.text("admissions").pipe(
+    Options.withPseudoName("DIR"),
+    Options.withDescription(
+      "With --serve: a folder of admissions, NAME.json, of askers whom all users have admitted"
+    ),
     Options.optional
   ),
   onlyDeal: Options.boolean("only-deal").pipe(

@@ -75,6 +75,7 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
     security: scenario.security,
     ...(decryption === undefined ? {} : { decryption }),
     archive: scenario.archive,
+    ...(scenario.model === "opened" ? {} : { model: scenario.model }),
     ...(seed === undefined ? {} : { seed }),
     reveal: {
       accuracy: isTested(scenario) && classesOf(scenario.data) !== undefined,

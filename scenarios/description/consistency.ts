@@ -11,6 +11,7 @@ import { strangers } from "./faults-consistency.ts"
 import { type Inconsistency, repeated } from "./inconsistency.ts"
 import { planProblems } from "./plan-problem.ts"
 import type { Scenario } from "./schema.ts"
+import { servedProblems } from "./served-consistency.ts"
 import { identityProblems, userProblems } from "./user-consistency.ts"
 
 /** Every inconsistency of a scenario whose parts are valid each for itself. */
@@ -26,6 +27,7 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...rangeProblems(scenario),
   ...trainingProblems(scenario),
   ...revealProblems(scenario),
+  ...servedProblems(scenario),
   ...validationProblems(scenario),
   ...faultProblems(scenario)
 ]

@@ -454,6 +454,13 @@ export const Whole = struct({
     ),
     "keep"
   ),
+  model: defaulted(
+    oneOf(
+      ["opened", "served", "both"],
+      "opened: the users decrypt the model together, and the clouds keep nothing of it; served: nobody ever opens it, and each cloud keeps its share, to answer who asks (`bicameral serve`); both; default opened"
+    ),
+    "opened"
+  ),
   deadlines: section(Deadlines, {}),
   expect: section(Expectation, {}),
   faults: optional(Faults)

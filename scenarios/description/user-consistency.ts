@@ -16,7 +16,7 @@ export const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<
     })
   }
   for (const [index, { name }] of users.entries()) {
-    if (!/^(kgc|cloud[01]|director|user\d+)$/.test(name) || name === `user${index + 1}`) continue
+    if (!/^(kgc|cloud[01]|director|user\d+|asker\d+)$/.test(name) || name === `user${index + 1}`) continue
     problems.push({
       path: ["users", index, "name"],
       message: `"${name}" is what another party is called; give the user a name of its own, or user${index + 1}`

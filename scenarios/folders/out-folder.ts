@@ -323,7 +323,7 @@ export const endedRunIn = (folder: string): Effect.Effect<Begun, NothingToResume
     const begun = read.right?.begun
     if (begun === undefined || begun.transport === "memory")
       return yield* nothing("no run over NATS was begun there")
-    if ((yield* reading(() => runOfResult(folder))) !== begun.run)
+    if ((yield* reading(() => endedRun(folder))) !== begun.run)
       return yield* nothing(`its run has not ended: bicameral resume ${folder} resumes it`)
     return begun
   })

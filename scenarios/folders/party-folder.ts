@@ -11,7 +11,7 @@ import { isDealt } from "../../actors/clouds/randomness/stored.ts"
 import { archiveKeyEntry } from "../../actors/clouds/transformation/archived-at-cloud1.ts"
 import { archiveEntry } from "../../actors/clouds/transformation/at-cloud1.ts"
 import { endEntry } from "../../actors/party/erasure.ts"
-import { modelEntry } from "../../actors/users/output.ts"
+import { modelEntry, preparationEntry } from "../../actors/users/output.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { fileReason } from "../../runtime/file-reason.ts"
 import { type FolderInUse, holdFolder, isHoldersFile } from "../../runtime/storage/folder-lock.ts"
@@ -29,7 +29,7 @@ export const eventsEntry = "events.jsonl"
 export const partyMarkEntry = "party.json"
 
 const named = new Set([
-  ...[partyMarkEntry, eventsEntry, outcomeEntry, modelEntry, firedFile],
+  ...[partyMarkEntry, eventsEntry, outcomeEntry, modelEntry, preparationEntry, firedFile],
   ...[archiveEntry, sealedModelEntry, endEntry],
   // Where version 0.2.0 kept the key of the archive's pieces.
   archiveKeyEntry,

@@ -331,10 +331,13 @@ const predictOutput = (
   const ciphertexts = modelCiphertexts(scenario, network)
   const share = hybrid ? wordBytes * modelWords(network) + shareOverheadBytes : 0
   const others = users - 1
-  tally.ask("output", SealModel, 2)
-  tally.ask("output", ModelShare, 1, {
-    requests: ciphertexts * ciphertextBytes(pp) + share
-  })
+  const opened = scenario.model !== "served"
+  if (opened) {
+    tally.ask("output", SealModel, 2)
+    tally.ask("output", ModelShare, 1, {
+      requests: ciphertexts * ciphertextBytes(pp) + share
+    })
+  }
   const quorum = quorumOf(agreementOf(scenario))
   const digests = { requests: 64 * users }
   if (quorum !== undefined) tally.ask("output", RollCall, users, { ...digests, replies: 0 })
@@ -346,16 +349,18 @@ const predictOutput = (
     ...(quorum === undefined ? {} : { requests: users * users * 6 }),
     ...(tallies === 0 ? {} : { replies: tallies })
   })
-  tally.ask("output", FetchModel, users, {
-    replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
-  })
-  tally.ask("output", ModelDigest, users, { replies: users * sha256Bytes })
-  const secretBits = decryptionBits(pp, scenario.security.exponents, quorum)
-  const proof = challengeBytes + responseBytes(secretBits) + sha256Bytes
-  tally.ask("output", PartialDecryptions, users * others, {
-    requests: users * others * (ciphertexts * elementBytes(pp) + proof + 2 * fieldBytes)
-  })
-  tally.encrypted("output", ciphertexts)
+  if (opened) {
+    tally.ask("output", FetchModel, users, {
+      replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
+    })
+    tally.ask("output", ModelDigest, users, { replies: users * sha256Bytes })
+    const secretBits = decryptionBits(pp, scenario.security.exponents, quorum)
+    const proof = challengeBytes + responseBytes(secretBits) + sha256Bytes
+    tally.ask("output", PartialDecryptions, users * others, {
+      requests: users * others * (ciphertexts * elementBytes(pp) + proof + 2 * fieldBytes)
+    })
+    tally.encrypted("output", ciphertexts)
+  }
   if (scenario.reveal.includes("heldOutRows")) {
     const features = featureCount(scenario.data)
     const tester = placed.findIndex(({ training }) =>

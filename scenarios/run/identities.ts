@@ -4,11 +4,17 @@
  */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { Data, Effect, Option, Redacted } from "effect"
+import { Data, Effect, Option, Record, Redacted } from "effect"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
 import { checkKeys, directoryOf, type PartyKeys } from "../../actors/party/directory.ts"
 import type { Identities } from "../../actors/party/identities.ts"
-import { identityOfSecret, type PartyIdentity } from "../../protocol/channels/identity.ts"
+import {
+  identityOfSecret,
+  type PartyIdentity,
+  type PublicIdentity,
+  publicIdentity,
+  publicTextOf
+} from "../../protocol/channels/identity.ts"
 import { type Identity, keyFromText, keyText } from "../../protocol/channels/noise.ts"
 import { actorOf } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
@@ -102,6 +108,35 @@ export const partyKeys = (ofScenario: PartyKeys): Effect.Effect<PartyKeys, Trial
   Effect.flatMap(variable(keysVariable), (text) =>
     text === undefined ? Effect.succeed(ofScenario) : keysFromText(text)
   )
+
+/** The environment variable with the public texts of all identities of a trial, as JSON, where admissions are held against them. */
+export const publicTextsVariable = "BICAMERAL_PUBLIC_TEXTS"
+
+const PublicTexts = Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.String }))
+
+/** Public identities as the environment of a process holds them. */
+export const publicTexts = (identities: Identities): string =>
+  JSON.stringify(Record.map(identities, (secret) => publicTextOf(identityOfSecret(Redacted.value(secret))!)))
+
+/** The public identities of all parties: those of the trial that this process belongs to, else those of the scenario. */
+export const publicIdentities = (
+  ofScenario: ReadonlyMap<string, PublicIdentity>
+): Effect.Effect<ReadonlyMap<string, PublicIdentity>, TrialKeysUnreadable> =>
+  Effect.gen(function* () {
+    const text = yield* variable(publicTextsVariable)
+    if (text === undefined) return ofScenario
+    const texts = yield* Effect.mapError(
+      Schema.decodeUnknown(PublicTexts)(text),
+      () => new TrialKeysUnreadable()
+    )
+    const found = new Map<string, PublicIdentity>()
+    for (const [actor, each] of Object.entries(texts)) {
+      const identity = publicIdentity(each)
+      if (identity === undefined) return yield* new TrialKeysUnreadable()
+      found.set(actor, identity)
+    }
+    return found
+  })
 
 /** The directory of a party's main process, from its identity, its environment and the scenario. */
 export const directoryOfParty = (

@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { Data, Effect, Option } from "effect"
 import type { RunOutcome } from "../../actors/director.ts"
-import { agreementDigest } from "../../actors/party/agreement.ts"
+import { agreementDigest, opensModel } from "../../actors/party/agreement.ts"
 import { usersOf } from "../../actors/party/identities.ts"
 import { modelEntry } from "../../actors/users/output.ts"
 import type { Model } from "../../protocol/learning/model.ts"
@@ -312,9 +312,21 @@ const predictedFor = (
   return predictCost({ ...scenario, training: { ...training, epochs: curve.length } }, joined, { reopens })
 }
 
+/** Writes the result of a run whose model nobody opens. */
+const concludeUnopened = (context: RunContext, done: Done) =>
+  Effect.gen(function* () {
+    const seconds = Math.round(performance.now() - context.startedMs) / 1000
+    const compared = notCompared("nobody opens the model: the clouds serve it")
+    const predicted = predictedFor(context, done.outcome)
+    const result = resultOf({ ...context, ...done, predicted, seconds, compared })
+    yield* writeResult(context.out, result, `see to it, then bicameral resume ${context.out}`)
+    return result
+  })
+
 /** Writes the model and the result of a run whose parties have done their work. */
 const conclude = Effect.fn("Run.conclude")(function* (context: RunContext, done: Done) {
   const { agreement, display, joined, memoryBytes, out, referenceLeftOut, run, transport } = context
+  if (!opensModel(agreement)) return yield* concludeUnopened(context, done)
   const [reader = "user1"] = done.outcome.openers?.opened ?? []
   const decrypted = join(out, partiesEntry, reader, modelEntry)
   const modelText = yield* Effect.promise(() => readFile(decrypted, "utf8"))

@@ -5,6 +5,7 @@ import { agreementOf } from "../description/agreement.ts"
 import type { Faults } from "../description/faults.ts"
 import { checkData } from "../description/joined.ts"
 import { loadFaults, loadScenario } from "../description/load.ts"
+import { requireOpened } from "../description/opened.ts"
 import { describePlan, drawFaults, type FaultPlan, lostForGood, planFaults } from "../faults-injected/plan.ts"
 import { simulateRun } from "./run.ts"
 import type { SimulatedRun } from "./verdict.ts"
@@ -38,6 +39,7 @@ export const loadSimulation = (file: string, faultsFile: Option.Option<string>) 
   Effect.gen(function* () {
     const loaded = yield* loadScenario(file)
     const { scenario } = loaded
+    yield* requireOpened(scenario, file, "a simulation")
     const { tables } = yield* checkData(loaded)
     const simulation = yield* simulationOf({
       agreement: agreementOf(scenario),

@@ -32,7 +32,9 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     audit: nothing,
     identity: () => Effect.succeed({ text: "", value: null }),
     nkeys: () => Effect.succeed({ text: "", value: null }),
+    serve: nothing,
     actor: nothing,
+    servingActor: nothing,
     member: nothing
   })
   await Effect.runPromise(program(words).pipe(Effect.provide(nodeContext), Effect.withConsole(console)))

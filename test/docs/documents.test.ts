@@ -33,7 +33,7 @@ const kinds = /\w\.(ts|mjs|yaml|yml|json|conf|sh|md|csv)$/
 
 /** Files that a run or a build makes, and examples in the text. */
 const made = new Set(
-  "audit.json model.json result.json run.json party.json credentials.json outcome.json calibration.json MODEL.md scenario.yaml plan.yaml hosts.yaml".split(
+  "audit.json model.json preparation.json result.json run.json party.json credentials.json outcome.json calibration.json MODEL.md scenario.yaml plan.yaml hosts.yaml".split(
     " "
   )
 )

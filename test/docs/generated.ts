@@ -19,7 +19,7 @@ const sections = [
   "deadlines",
   "expect"
 ]
-const phases = ["setup", "upload", "transform", "train", "output", "all", "group"] as const
+const phases = ["setup", "upload", "transform", "train", "output", "serve", "all", "group"] as const
 
 export const generated = async (): Promise<ReadonlyMap<string, string>> =>
   new Map([

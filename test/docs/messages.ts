@@ -128,7 +128,7 @@ const fieldOf = (name: string, schema: ts.Node, constants: ReadonlyMap<string, t
 export const messages: ReadonlyArray<Message> = files.flatMap(messagesIn)
 
 interface Route {
-  readonly phase: "setup" | "upload" | "transform" | "train" | "output" | "all" | "group"
+  readonly phase: "setup" | "upload" | "transform" | "train" | "output" | "serve" | "all" | "group"
   readonly from: ReadonlyArray<string>
   readonly to: ReadonlyArray<string>
 }
@@ -180,6 +180,13 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["ModelDigest", route("output", "user1 user2", "cloud0")],
   ["PartialDecryptions", route("output", "user1 user2", "user1 user2")],
   ["HeldOutCells", route("output", "user1 user2", "user1 user2")],
+  ["AskService", route("serve", "user1 user2 asker1", clouds)],
+  ["Predict", route("serve", "user1 user2 asker1", clouds)],
+  ["BeginService", route("serve", "cloud0", "cloud1")],
+  ["RejoinService", route("serve", "cloud1", "cloud0")],
+  ["ServiceKey", route("serve", clouds, "kgc")],
+  ["ServeBatch", route("serve", "cloud0", "cloud1")],
+  ["DealService", route("serve", "cloud1", "kgc")],
   ["Progress", route("all", "cloud0 cloud1 user1 user2", "director")],
   ["Report", route("all", "director", parties)],
   ["Erase", route("all", "director", parties)],
@@ -222,6 +229,7 @@ const display = (names: ReadonlyArray<string>): string =>
           names.map((name) =>
             name
               .replace(/^user2$/, "user")
+              .replace(/^asker1$/, "asker")
               .replace(/\.w-1$/, " worker")
               .replace(/\.l-1$/, " lane")
           )
@@ -260,17 +268,19 @@ export const messageTable = (phase: Route["phase"]): string =>
       })
   )
 
-const everybody = ["director", "kgc", "cloud0", "cloud1", "user1"] as const
+const everybody = ["director", "kgc", "cloud0", "cloud1", "user1", "asker1"] as const
+
+const inTable = (name: string): string => name.replace(/^(user|asker)1$/, "$1")
 
 /** Which channels each party may use towards each other, by `mayPublish`. */
 export const permissionTable = (): string => {
   const receivers = [...everybody]
   return table(
-    ["from \\ to", ...receivers.map((name) => name.replace("user1", "user"))],
+    ["from \\ to", ...receivers.map(inTable)],
     everybody.map((from) => [
-      from.replace("user1", "user"),
+      inTable(from),
       ...receivers.map((to) => {
-        const other = from === to && from === "user1" ? "user2" : to
+        const other = from === to ? to.replace(/^(user|asker)1$/, "$12") : to
         if (from === other) return "" // within a party
         const channels = (["ask", "tell", "reply", "round"] as const).filter((each) =>
           mayPublish(from, other, each)

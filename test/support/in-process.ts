@@ -12,6 +12,7 @@ import { inspectFiles } from "../../scenarios/command/inspect.ts"
 import { inspectRun } from "../../scenarios/command/inspect-run.ts"
 import { predictRows } from "../../scenarios/command/predict.ts"
 import { dealAndReport, resumeAndReport, runAndReport, trainAndReport } from "../../scenarios/command/run.ts"
+import { serveModelOfRun } from "../../scenarios/command/serve.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
 import { tuneScenario } from "../../scenarios/command/tune.ts"
 import { trainAgain } from "../../scenarios/run/again.ts"
@@ -19,6 +20,7 @@ import { dealScenario } from "../../scenarios/run/deal.ts"
 import { runMember } from "../../scenarios/run/helper-process.ts"
 import { runActor } from "../../scenarios/run/party-process.ts"
 import { resumeRun, runScenario } from "../../scenarios/run/run.ts"
+import { runServing } from "../../scenarios/run/serving-process.ts"
 
 export const command = (...words: ReadonlyArray<string>) =>
   Effect.gen(function* () {
@@ -50,6 +52,8 @@ export const command = (...words: ReadonlyArray<string>) =>
       identity: showIdentity,
       nkeys: showNkeys,
       actor: runActor,
+      servingActor: runServing,
+      serve: serveModelOfRun,
       member: runMember
     })
     const exit = yield* program(words).pipe(

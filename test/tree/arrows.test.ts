@@ -53,7 +53,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   }),
   ...within("actors", {
     // Directly in the folder.
-    "": ["clouds", "kgc", "users", "group", "party"],
+    "": ["clouds", "clouds/serving", "clouds/training", "kgc", "users", "group", "party"],
     clouds: [
       "clouds/output",
       "clouds/training",
@@ -78,6 +78,8 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     "clouds/upload": ["sharing", "party"],
     "clouds/setup": ["party"],
     "clouds/randomness": ["party"],
+    "clouds/serving": ["clouds/training", "clouds/training/lanes", "party"],
+    askers: ["party"],
     users: ["sharing", "party"],
     kgc: ["group", "party"],
     sharing: ["party"],
@@ -111,12 +113,12 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "statistics"
     ],
     archive: ["sharing", "data", "bcp"],
+    serving: ["channels", "computation", "learning", "ring"],
     sharing: ["bcp", "ciphertexts", "join", "proofs"],
     join: ["data", "ring"],
     statistics: ["bcp", "data"],
     proofs: ["bcp"],
     computation: ["learning", "ring"],
-    serving: ["channels"],
     "oblivious-transfer": ["learning", "ring"],
     lattice: ["learning", "ring"],
     ciphertexts: ["bcp", "computation", "dealing", "learning", "oblivious-transfer", "ring"],

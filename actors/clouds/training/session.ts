@@ -54,6 +54,9 @@ export interface TrainedShare {
   readonly curve?: Curve
 }
 
+/** Its entry in stable storage: also after the run, where the model is served. */
+export const trainedEntry = "trained"
+
 export const trainedFormat = format(
   "trained share",
   Schema.Struct({

@@ -41,6 +41,7 @@ describe("subjects", () => {
       "other.r.kgc.main.user1.main.ask",
       "bicameral.r.kgc.main.mallory.main.ask",
       "bicameral.r.user17.main.kgc.main.ask",
+      "bicameral.r.cloud0.main.asker9.main.ask",
       "bicameral.r.kgc.main.user1.main.shout",
       "bicameral.*.kgc.main.user1.main.ask",
       "bicameral..kgc.main.user1.main.ask",
@@ -113,6 +114,16 @@ describe("permissions", () => {
     expect(mayPublish("cloud0", "user1", "ask")).toBe(false)
     expect(mayPublish("cloud0", "user1", "tell")).toBe(false)
     expect(mayPublish("cloud0", "user1", "reply")).toBe(true)
+  })
+
+  it("askers ask both clouds, which answer them, and have no part in anything else", () => {
+    for (const to of [...actorNames, ...members, dealers])
+      for (const channel of channels)
+        expect(mayPublish("asker1", to, channel), to).toBe(
+          channel === "ask" && (to === "cloud0" || to === "cloud1")
+        )
+    for (const cloud of ["cloud0", "cloud1"]) expect(mayPublish(cloud, "asker1", "reply")).toBe(true)
+    expect(maySubscribe("asker1", "bicameral.r.asker2.>")).toBe(false)
   })
 
   it("rounds go between the clouds, and within a group", () => {

@@ -54,7 +54,9 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       audit: note,
       identity: (request) => Effect.as(note(request), { text: "", value: null }),
       nkeys: (request) => Effect.as(note(request), { text: "", value: null }),
+      serve: note,
       actor: note,
+      servingActor: note,
       member: note
     })
     const exit = yield* program(words).pipe(

@@ -123,7 +123,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
 const choose =
-  /choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, audit, inspect-run, identity, nkeys, actor; see bicameral --help$/
+  /choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, serve, audit, inspect-run, identity, nkeys, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [

@@ -25,7 +25,9 @@ const program = commandLine({
   audit: nothing,
   identity: () => Effect.succeed({ text: "", value: null }),
   nkeys: () => Effect.succeed({ text: "", value: null }),
+  serve: nothing,
   actor: nothing,
+  servingActor: nothing,
   member: nothing
 })
 

@@ -20,6 +20,7 @@ import {
   type InspectRequest,
   type PredictRequest,
   type RunRequest,
+  type ServeRequest,
   type SimulateRequest,
   type TrainRequest,
   type TuneRequest,
@@ -30,6 +31,7 @@ import type { RunResult } from "../../../scenarios/report/result.ts"
 import type { MemberOptions } from "../../../scenarios/run/helper-process.ts"
 import type { ActorOptions } from "../../../scenarios/run/party-process.ts"
 import type { RunOptions } from "../../../scenarios/run/run.ts"
+import type { ServingOptions } from "../../../scenarios/run/serving-process.ts"
 import { plainScenario } from "../../support/plain-scenario.ts"
 
 class Broken extends Data.TaggedError("Broken")<{ readonly message: string }> {}
@@ -61,6 +63,8 @@ type Asked =
   | PredictRequest
   | ActorOptions
   | MemberOptions
+  | ServeRequest
+  | ServingOptions
   | SimulateRequest
   | TrainRequest
   | TuneRequest
@@ -89,7 +93,9 @@ const given = (...words: ReadonlyArray<string>) =>
       audit: note,
       identity: (request) => Effect.as(note(request), { text: `identity of ${request.file}`, value: null }),
       nkeys: (file) => Effect.as(note(file), { text: `NKEYs of ${file}`, value: null }),
+      serve: note,
       actor: note,
+      servingActor: note,
       member: note
     })
     const exit = yield* program(words).pipe(
@@ -99,6 +105,35 @@ const given = (...words: ReadonlyArray<string>) =>
     )
     return { asked, printed, complained: complained.join("\n"), verdict: verdictOf(exit) }
   })
+
+describe("bicameral serve", () => {
+  it.effect("takes an out folder, and how many askers may ask how much", () =>
+    Effect.gen(function* () {
+      expect((yield* given("serve", "o")).asked).toEqual([{ out: "o", askers: 1, quota: 100_000 }])
+      expect((yield* given("serve", "o", "--askers", "3", "--quota", "50")).asked).toEqual([
+        { out: "o", askers: 3, quota: 50 }
+      ])
+      for (const words of [
+        ["--askers", "9"],
+        ["--quota", "0"]
+      ])
+        expect((yield* given("serve", "o", ...words)).asked).toEqual([])
+    })
+  )
+
+  it.effect("of one party goes by its folder and admissions, and has no workers and lanes", () =>
+    Effect.gen(function* () {
+      const party = ["actor", "cloud0", "--scenario", "a.yaml", "--run", "r", "--state", "s"]
+      const { asked } = yield* given(...party, "--serve", "--admissions", "in")
+      expect(asked).toMatchObject([{ role: "cloud0", state: "s", admissions: Option.some("in") }])
+      const lane = yield* given(...party, "--serve", "--lane")
+      expect(lane.asked).toEqual([])
+      expect(lane.verdict.lines.join()).toContain("a served model has no workers and lanes")
+      const alone = yield* given(...party, "--admissions", "in")
+      expect(alone.verdict.lines.join()).toContain("--admissions is for a party that serves a model")
+    })
+  )
+})
 
 describe("bicameral deal", () => {
   it.effect(
@@ -216,7 +251,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, audit, inspect-run, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, serve, audit, inspect-run, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])

@@ -457,7 +457,7 @@ const labelCases: ReadonlyArray<ScenarioCase> = [
 
 const known = (fields: string) => `is not known here; what may be said is ${fields}`
 const whole =
-  "name, description, data, users, parties, join, heldOut, validation, network, training, security, decryption, seed, placement, reveal, archive, deadlines, expect, faults"
+  "name, description, data, users, parties, join, heldOut, validation, network, training, security, decryption, seed, placement, reveal, archive, model, deadlines, expect, faults"
 
 const nameCases: ReadonlyArray<ScenarioCase> = refused([
   [

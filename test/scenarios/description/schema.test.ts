@@ -72,6 +72,7 @@ describe("scenario schema - defaults", () => {
       },
       reveal: [],
       archive: "keep",
+      model: "opened",
       decryption: {},
       deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 3_600_000 },
       expect: {}

@@ -1,0 +1,115 @@
+/**
+ * Serving at cloud 0, which leads: it begins the sessions, and has what waits computed, batch by batch. A batch is what has
+ * come while the one before was computed, so many askers share the rounds of one, and a single asker waits for nobody.
+ */
+import { randomBytes } from "node:crypto"
+import { Deferred, Duration, Effect, Queue, Ref } from "effect"
+import {
+  BeginService,
+  RejoinService,
+  ServeBatch,
+  serviceIdBytes
+} from "../../../protocol/messages/serving.ts"
+import { mostRows } from "../../../protocol/serving/steps.ts"
+import { Party } from "../../../runtime/messaging/contract.ts"
+import { onFrom } from "../../party/handlers.ts"
+import { OtherShareMissing } from "../../party/serving-errors.ts"
+import { yieldTurn } from "../../party/yield-turn.ts"
+import type { Requests, Waiting } from "./requests.ts"
+import { askDeadline, openSession, type ServingSession, type SessionOptions } from "./session.ts"
+
+/** A request whose other share is not there yet is looked at again after this time. */
+const missingPauseMs = 20
+/** After this time its asker is told to send both shares again. */
+const missingPatienceMs = 3_000
+const pauseBetweenSessionsMs = 200
+
+/** Waits for what an asker's request wakes. */
+export const makeWake = Effect.gen(function* () {
+  const woken = yield* Queue.sliding<void>(1)
+  return { wake: () => void Queue.unsafeOffer(woken, undefined), woken: Queue.take(woken) }
+})
+
+type Wake = Effect.Effect.Success<typeof makeWake>
+
+/** What can be computed now: in the order in which it came, as much as fits a batch. */
+const nextBatch = (requests: Requests, nowMs: number): ReadonlyArray<Waiting> => {
+  const batch: Array<Waiting> = []
+  let rows = 0
+  for (const one of requests.waiting) {
+    if (one.lookAgainMs !== undefined && one.lookAgainMs > nowMs) continue
+    if (rows + one.rows > mostRows) break
+    batch.push(one)
+    rows += one.rows
+  }
+  return batch
+}
+
+/** Serves as cloud 0 until interrupted; `handlers` are to be served. */
+export const servingAtCloud0 = (options: SessionOptions, requests: Requests, { wake, woken }: Wake) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const { agreement } = options
+    const ask = askDeadline(agreement)
+    const now = Effect.clockWith(({ currentTimeMillis }) => currentTimeMillis)
+    const again = yield* Ref.make(yield* Deferred.make<void>())
+
+    /** Cloud 1 has no share of these requests, or not yet. */
+    const setAside = (missing: ReadonlyArray<Waiting>) =>
+      Effect.gen(function* () {
+        const nowMs = yield* now
+        for (const one of missing) {
+          one.missingSinceMs ??= nowMs
+          one.lookAgainMs = nowMs + missingPauseMs
+          if (nowMs - one.missingSinceMs > missingPatienceMs)
+            yield* requests.settle(one, new OtherShareMissing({ cloud: "cloud1" }))
+        }
+        yield* Effect.forkDaemon(Effect.delay(Effect.sync(wake), Duration.millis(missingPauseMs + 1)))
+      })
+
+    const serveBatch = (session: Uint8Array, { answered }: ServingSession, batch: ReadonlyArray<Waiting>) =>
+      Effect.gen(function* () {
+        const listed = batch.map(({ asker, id, rows }) => ({ asker, id, rows }))
+        const { missing, step } = yield* party.ask("cloud1", ServeBatch, { session, requests: listed }, ask)
+        if (step === undefined) return yield* setAside(missing.flatMap((place) => batch[place] ?? []))
+        for (const { one, share } of yield* answered(step, batch, undefined))
+          yield* requests.settle(one, Effect.succeed({ session, step, share }))
+      })
+
+    const serveSession = Effect.gen(function* () {
+      const session = new Uint8Array(randomBytes(serviceIdBytes))
+      const own = yield* openSession(options, session)
+      yield* party.ask("cloud1", BeginService, { session }, ask)
+      yield* own.opened
+      yield* Effect.logInfo("a session of serving has begun")
+      for (;;) {
+        // What arrives together is computed together.
+        yield* yieldTurn
+        const batch = nextBatch(requests, yield* now)
+        if (batch.length === 0) yield* woken
+        else yield* serveBatch(session, own, batch)
+      }
+    }).pipe(Effect.scoped)
+
+    /** A session ends by an error, or since cloud 1 was started again; what waits stays for the next. */
+    const sessions = Effect.gen(function* () {
+      const restarted = yield* Deferred.make<void>()
+      yield* Ref.set(again, restarted)
+      yield* Effect.raceFirst(serveSession, Deferred.await(restarted)).pipe(
+        Effect.catchAll((error) =>
+          Effect.zipRight(
+            Effect.logWarning(`a session of serving is over: ${error.message}`),
+            Effect.sleep(Duration.millis(pauseBetweenSessionsMs))
+          )
+        )
+      )
+    }).pipe(Effect.forever)
+
+    const rejoin = onFrom("cloud1", RejoinService, () =>
+      Effect.as(
+        Effect.flatMap(Ref.get(again), (restarted) => Deferred.succeed(restarted, undefined)),
+        {}
+      )
+    )
+    return { handlers: [rejoin], serving: sessions }
+  })

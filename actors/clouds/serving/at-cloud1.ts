@@ -1,0 +1,132 @@
+/**
+ * Serving at cloud 1, which follows: it takes part in the sessions that cloud 0 begins, says which requests both have, and
+ * has the corrections of each batch, most of them ahead of it.
+ */
+import { Deferred, Duration, Effect, ExecutionStrategy, Exit, Schedule, Scope } from "effect"
+import { BeginService, DealService, RejoinService, ServeBatch } from "../../../protocol/messages/serving.ts"
+import { Party } from "../../../runtime/messaging/contract.ts"
+import { onFrom } from "../../party/handlers.ts"
+import { SessionOver } from "../../party/serving-errors.ts"
+import type { Requests, Waiting } from "./requests.ts"
+import { askDeadline, openSession, type ServingSession, type SessionOptions } from "./session.ts"
+import { makeStock } from "./stock.ts"
+
+const rejoinPauseMs = 500
+
+/** The session that cloud 0 began last. */
+interface Current {
+  readonly session: Uint8Array
+  readonly own: ServingSession
+  readonly stock: Effect.Effect.Success<ReturnType<typeof stockFor>>
+  readonly scope: Scope.CloseableScope
+  /** Completed once the batch before is computed: batches follow one another, as at cloud 0. */
+  before: Deferred.Deferred<void>
+}
+
+const stockFor = ({ agreement, plan }: SessionOptions, session: Uint8Array) =>
+  Effect.flatMap(Party, (party) =>
+    makeStock(plan, (step) =>
+      Effect.map(
+        party.ask("kgc", DealService, { session, step }, askDeadline(agreement)),
+        ({ corrections }) => corrections
+      )
+    )
+  )
+
+export const servingAtCloud1 = (options: SessionOptions, requests: Requests) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const outer = yield* Effect.scope
+    const ask = askDeadline(options.agreement)
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    let current: Current | undefined
+
+    const isCurrent = (session: Uint8Array): boolean =>
+      current !== undefined && Buffer.compare(current.session, session) === 0
+
+    /** Ends a session: what waits stays, for the next. */
+    const end = (over: Current | undefined) =>
+      Effect.suspend(() => {
+        if (current === over) current = undefined
+        return over === undefined ? Effect.void : Scope.close(over.scope, Exit.void)
+      })
+
+    const follow = ({ session }: { readonly session: Uint8Array }) =>
+      Effect.gen(function* () {
+        if (isCurrent(session)) return {}
+        yield* end(current)
+        const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+        const own = yield* Scope.extend(openSession(options, session), scope)
+        const stock = yield* Scope.extend(stockFor(options, session), scope)
+        const before = yield* Deferred.make<void>()
+        const begun: Current = { session, own, stock, scope, before }
+        current = begun
+        yield* Effect.forkIn(
+          own.opened.pipe(
+            Effect.zipRight(Deferred.succeed(before, undefined)),
+            Effect.catchAll((error) => lost(begun, error))
+          ),
+          scope
+        )
+        return {}
+      }).pipe(oneAtATime.withPermits(1))
+
+    const lost = (over: Current, error: { readonly message: string }) =>
+      Effect.zipRight(
+        Effect.logWarning(`a session of serving is over: ${error.message}`),
+        Effect.forkIn(end(over), outer)
+      )
+
+    /** Computes a batch after the one before, and answers its requests. */
+    const compute = (of: Current, batch: ReadonlyArray<Waiting>, step: number, dealt: Uint8Array) =>
+      Effect.gen(function* () {
+        const before = of.before
+        const done = yield* Deferred.make<void>()
+        of.before = done
+        yield* Effect.forkIn(
+          Effect.gen(function* () {
+            yield* Deferred.await(before)
+            const { session } = of
+            for (const { one, share } of yield* of.own.answered(step, batch, dealt))
+              yield* requests.settle(one, Effect.succeed({ session, step, share }))
+            yield* Deferred.succeed(done, undefined)
+          }).pipe(Effect.catchAll((error) => lost(of, error))),
+          of.scope
+        )
+      })
+
+    const serve = (asked: {
+      readonly session: Uint8Array
+      readonly requests: ReadonlyArray<{
+        readonly asker: string
+        readonly id: Uint8Array
+        readonly rows: number
+      }>
+    }) =>
+      Effect.gen(function* () {
+        const of = current
+        if (of === undefined || !isCurrent(asked.session))
+          return yield* new SessionOver({ party: party.name })
+        const found = asked.requests.map(({ asker, id, rows }) => {
+          const one = requests.of(asker, id)
+          return one?.rows === rows ? one : undefined
+        })
+        const missing = found.flatMap((one, place) => (one === undefined ? [place] : []))
+        if (missing.length > 0) return { missing }
+        const batch = found.flatMap((one) => one ?? [])
+        const { dealt, refill, step } = yield* of.stock.take(batch.reduce((sum, { rows }) => sum + rows, 0))
+        if (current !== of) return yield* new SessionOver({ party: party.name })
+        yield* compute(of, batch, step, dealt)
+        yield* refill
+        return { step, missing: [] }
+      })
+
+    // Cloud 0 may be in the middle of a session with an earlier process of this cloud.
+    const rejoin = party
+      .ask("cloud0", RejoinService, {}, ask)
+      .pipe(Effect.retry(Schedule.spaced(Duration.millis(rejoinPauseMs))), Effect.ignore)
+    return {
+      handlers: [onFrom("cloud0", BeginService, follow), onFrom("cloud0", ServeBatch, serve)],
+      rejoin
+    }
+  })
