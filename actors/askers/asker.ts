@@ -56,13 +56,19 @@ interface Request {
 /** An attempt came to nothing, and nothing is wrong with the request. */
 class Lost {
   readonly reason: string
-  constructor(reason: string) {
+  /** The tag of a cloud's error, if that was the reason. */
+  readonly error: string | undefined
+  constructor(reason: string, error?: string) {
     this.reason = reason
+    this.error = error
   }
 }
 
-const lostOrRefused = (cloud: string) => (error: AskError) =>
-  error.retryable ? new Lost(error.message) : new ServiceRefused({ cloud, reason: error.message })
+const lostOrRefused = (cloud: string) => (failed: AskError) => {
+  const { message: reason, retryable } = failed
+  const error = failed._tag === "RemoteFailure" ? failed.error._tag : undefined
+  return retryable ? new Lost(reason, error) : new ServiceRefused({ cloud, reason, error })
+}
 
 const sameComputation = (one: PredictReply, other: PredictReply): boolean =>
   one.step === other.step && Buffer.compare(one.session, other.session) === 0
@@ -141,16 +147,16 @@ const answered = (request: Request, { deadlineMs, outputs }: AskerOptions) =>
     const { rows } = request
     const now = Effect.clockWith(({ currentTimeMillis }) => currentTimeMillis)
     const began = yield* now
-    let reason = "no answer"
-    const gaveUp = () => new TryAgain({ rows, waitedMs: deadlineMs, reason })
+    let last = new Lost("no answer")
+    const gaveUp = () => new TryAgain({ rows, waitedMs: deadlineMs, reason: last.reason, error: last.error })
     return yield* now.pipe(
-      Effect.flatMap((at) => {
+      Effect.flatMap((at): Effect.Effect<Uint8Array, TryAgain | ServiceRefused | Lost, Party> => {
         const withinMs = Math.floor(began + deadlineMs - at)
         return withinMs <= 0 ? gaveUp() : attempt(request, outputs, withinMs)
       }),
       Effect.tapError((error) =>
         Effect.sync(() => {
-          if (error instanceof Lost) reason = error.reason
+          if (error instanceof Lost) last = error
         })
       ),
       Effect.retry({
@@ -193,7 +199,7 @@ export const makeAsker = (options: AskerOptions) =>
       Effect.mapError(lostOrRefused("cloud0")),
       Effect.catchIf(
         (error): error is Lost => error instanceof Lost,
-        ({ reason }) => new TryAgain({ rows: 0, waitedMs: deadlineMs, reason })
+        ({ error, reason }) => new TryAgain({ rows: 0, waitedMs: deadlineMs, reason, error })
       )
     )
     const asker: Asker = { service, predict }

@@ -7,6 +7,8 @@ export class TryAgain extends Data.TaggedError("TryAgain")<{
   readonly waitedMs: number
   /** What the last attempt ended with, in words. */
   readonly reason: string
+  /** The error that a cloud gave as the reason, by its tag, if it gave one. */
+  readonly error?: string | undefined
 }> {
   readonly retryable = true
   override get message(): string {
@@ -18,6 +20,8 @@ export class TryAgain extends Data.TaggedError("TryAgain")<{
 export class ServiceRefused extends Data.TaggedError("ServiceRefused")<{
   readonly cloud: string
   readonly reason: string
+  /** The cloud's error, by its tag. */
+  readonly error?: string | undefined
 }> {
   readonly retryable = false
   override get message(): string {

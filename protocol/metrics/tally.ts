@@ -89,7 +89,11 @@ export const tallyOf = (model: Model, { features, labels }: JointTable): Tally =
   tallyOfOutputs(model, scores(model, features), labels)
 
 /** The same of outputs that are there: of both, rows × outputs. */
-export const tallyOfOutputs = (model: Model, found: Float64Array, labels: Float64Array): Tally => {
+export const tallyOfOutputs = (
+  model: Pick<Model, "data" | "loss">,
+  found: Float64Array,
+  labels: Float64Array
+): Tally => {
   const { data } = model
   const tally = emptyTally(data)
   const classes = classesOf(data)?.length
@@ -134,7 +138,7 @@ const binOf = (x: number, bins: number): number => Math.min(bins - 1, Math.max(0
 
 const tallyNumbers = (
   { counts, sums }: Tally,
-  { data }: Model,
+  { data }: Pick<Model, "data">,
   found: Float64Array,
   labels: Float64Array
 ): void => {

@@ -9,6 +9,7 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Data, Effect, Exit, Option } from "effect"
 import { defectStatus, toldStatus } from "../../runtime/processes/process.ts"
+import type { Place } from "../gateway/guard.ts"
 import type { SaidOfFiles } from "../inspect/file-settings.ts"
 import type { MemberOptions } from "../run/helper-process.ts"
 import type { ActorOptions } from "../run/party-process.ts"
@@ -54,6 +55,7 @@ import {
   user,
   withdrawn
 } from "./options.ts"
+import { type ServingHandlers, servingCommands, trialGateway } from "./serving-commands.ts"
 import { version } from "./version.ts"
 import { asHelp, ValueRefused, WrongWords, wrongWords } from "./words.ts"
 
@@ -199,6 +201,8 @@ export interface ServeRequest {
   readonly askers: number
   /** Rows that each of them may ask. */
   readonly quota: number
+  /** Where HTTP requests are answered for the first of them. */
+  readonly gateway: Option.Option<Place>
 }
 
 /** A request for `bicameral identity`. */
@@ -217,7 +221,7 @@ export interface Failure {
 }
 
 /** The handlers behind each command. */
-export interface CommandHandlers<R> {
+export interface CommandHandlers<R> extends ServingHandlers<Failure, R> {
   /** Runs a scenario and prints the report. Fails, too, where an expectation did not hold. */
   readonly run: (request: RunRequest) => Effect.Effect<void, Failure, R>
   /** Runs a scenario until all its steps are dealt ahead; `resume` goes through the rest. */
@@ -395,7 +399,11 @@ const modelCommands = <R>(handlers: Pick<CommandHandlers<R>, "predict" | "export
       "Writes an opened model for other programs: ONNX with the preparation of rows inside, or safetensors; or a card that describes it"
     )
   )
-  const serve = Command.make("serve", { out: folder, askers, quota }, handlers.serve).pipe(
+  const serve = Command.make(
+    "serve",
+    { out: folder, askers, quota, gateway: trialGateway },
+    handlers.serve
+  ).pipe(
     Command.withDescription(
       "Serves the model of a run that has ended, which nobody opens for it: the clouds compute on shares of rows, and answer who asks"
     )
@@ -468,6 +476,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   const { init, inspect } = firstCommands(handlers)
   const actor = actorCommand(handlers)
   const { identity, nkeys } = identityCommands(handlers)
+  const { admit, ask, gateway } = servingCommands(handlers)
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
       "Trains one neural network on the joined data of several owners, on two clouds that must not collude. With --json, every command prints one JSON document"
@@ -486,10 +495,13 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       predict,
       exported,
       serve,
+      ask,
+      gateway,
       audit,
       inspectRun,
       identity,
       nkeys,
+      admit,
       actor
     ])
   )
@@ -508,10 +520,13 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     usageOf(predict),
     usageOf(exported),
     usageOf(serve),
+    usageOf(ask),
+    usageOf(gateway),
     usageOf(audit),
     usageOf(inspectRun),
     usageOf(identity),
     usageOf(nkeys),
+    usageOf(admit),
     usageOf(actor)
   ])
   return (given: ReadonlyArray<string>) => {

@@ -3,6 +3,7 @@ import { FileSystem, Path } from "@effect/platform"
 import { Data, Effect, Option } from "effect"
 import { unreadable } from "../description/data-path.ts"
 import { readModel } from "../model/model-file.ts"
+import { preparationBytes, preparationOfModel } from "../model/preparation-file.ts"
 import { runOfModel } from "../model/run-of-model.ts"
 import { answer } from "../text/answer.ts"
 import { size } from "../text/units.ts"
@@ -37,6 +38,10 @@ const formats = {
         Effect.promise(() => import("../model/export/safetensors.ts")),
         ({ safetensorsOf }) => safetensorsOf(model)
       )
+  },
+  preparation: {
+    name: "preparation.json",
+    bytes: ({ model }: ReadModel) => Effect.succeed(preparationBytes(preparationOfModel(model)))
   },
   card: {
     name: "MODEL.md",

@@ -4,6 +4,7 @@
  */
 import { Effect, Option } from "effect"
 import { IdentitiesMissing } from "../../actors/party/directory.ts"
+import { fingerprintOf } from "../../protocol/channels/fingerprint.ts"
 import { publicTextOf } from "../../protocol/channels/identity.ts"
 import { drawNkey, publicNkey } from "../../protocol/channels/nkey.ts"
 import { everyUser, nkeyVariable } from "../../runtime/broker/start.ts"
@@ -19,11 +20,13 @@ export const showIdentity = Effect.fn("Identity.show")(function* ({ file, nkey }
   const text = publicTextOf(identity)
   const shown = [
     text,
+    `fingerprint ${fingerprintOf(text)}`,
     "",
     "In the scenario of all parties, under parties (or cloud0, cloud1, director):",
     `  kgc: ${text}`,
     "or, of a user, next to its name:",
     `  identity: ${text}`,
+    "or, to ask a model that clouds serve, to the users, who admit it with bicameral admit --asker.",
     ...(made ? ["", `${file} is new: it is the secret of this party. Keep it, and show it to nobody.`] : [])
   ].join("\n")
   return { text: shown, value: { identity: text, file, made, nkey: Option.getOrNull(nkey) } }

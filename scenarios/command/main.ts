@@ -106,6 +106,22 @@ const bicameral = commandLine({
       Effect.promise(() => import("./identity.ts")),
       ({ showNkeys }) => showNkeys(file)
     ),
+  ask: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./ask.ts")),
+      // Its output is its result.
+      ({ askRows }) => Effect.raceFirst(askRows(request), output.lost)
+    ),
+  gateway: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./ask.ts")),
+      ({ runGateway }) => Effect.raceFirst(runGateway(request), output.lost)
+    ),
+  admit: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./admit.ts")),
+      ({ admitAsker }) => admitAsker(request)
+    ),
   actor: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../run/party-process.ts")),

@@ -83,16 +83,16 @@ export const wholeNumber = (option: string, least: number, most: number, range: 
     `a whole number from ${range}, in digits`
   )
 
-export const exportFormats = ["onnx", "safetensors", "card"] as const
+export const exportFormats = ["onnx", "safetensors", "card", "preparation"] as const
 
 export const format = understood(
   "format",
   exportFormats.join("|"),
   (text) => exportFormats.find((each) => each === text),
-  "onnx, safetensors or card"
+  "onnx, safetensors, card or preparation"
 ).pipe(
   Options.withDescription(
-    "onnx: raw columns in, labels with probabilities or numbers out; safetensors: the weights alone; card: a page on data, quality and security, from the out folder of the run"
+    "onnx: raw columns in, labels with probabilities or numbers out; safetensors: the weights alone; card: a page on data, quality and security, from the out folder of the run; preparation: what an asker of a served model needs, without weights"
   )
 )
 

@@ -69,7 +69,7 @@ export const predictRows = Effect.fn("Predict.rows")(function* (request: Predict
 })
 
 /** Parquet where the name says so, otherwise CSV. A file that is there is replaced. */
-const writeTable = (file: string, columns: ReadonlyArray<PredictedColumn>) =>
+export const writeTable = (file: string, columns: ReadonlyArray<PredictedColumn>) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const bytes = /\.parquet$/i.test(file)
@@ -116,7 +116,7 @@ const ofClasses = (model: Model, features: Float64Array, outputs: Float64Array):
 }
 
 /** Beside the labels that the file has. */
-const tested = (metrics: Metrics | undefined): ReadonlyArray<string> => {
+export const tested = (metrics: Metrics | undefined): ReadonlyArray<string> => {
   if (metrics === undefined) return []
   if (metrics.kind === "numbers")
     return metrics.numbers.map(({ name, r2, rmse }) => `${name}: R² ${figure(r2)}, RMSE ${amount(rmse)}`)

@@ -68,9 +68,8 @@ const DataOfModel = Schema.Struct({
   missing: optional(Schema.Array(Schema.String))
 })
 
-const ModelFile = Schema.Struct({
-  format: Schema.Literal("bicameral model"),
-  version: Schema.Literal(modelVersion),
+/** What a model is beside its numbers. */
+export const trainedFields = {
   data: DataOfModel,
   network: Schema.Struct({
     inputs: NonNegativeInt,
@@ -80,7 +79,13 @@ const ModelFile = Schema.Struct({
     initialVariance: optional(Schema.Finite)
   }),
   loss: Schema.Literal(...losses),
-  fractionalBits: NonNegativeInt,
+  fractionalBits: NonNegativeInt
+}
+
+const ModelFile = Schema.Struct({
+  format: Schema.Literal("bicameral model"),
+  version: Schema.Literal(modelVersion),
+  ...trainedFields,
   layers: Schema.Array(Schema.Struct({ weights: Schema.Array(Numbers), bias: Numbers }))
 })
 

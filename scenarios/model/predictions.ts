@@ -10,14 +10,17 @@ export interface PredictedColumn {
 }
 
 /** The class of each row, by its place; `outputs` is rows × classes. */
-export const predictedClasses = (model: Model, outputs: Float64Array): Uint32Array =>
+export const predictedClasses = (model: Pick<Model, "data">, outputs: Float64Array): Uint32Array =>
   greatestOfEachRow(outputs, classesOf(model.data)!.length)
 
 /**
  * Of classes, the label and then a probability for each class, `diagnosis=malignant`; of numbers, each in its own units.
  * `outputs` is rows × outputs, the network's.
  */
-export const predictedColumns = (model: Model, outputs: Float64Array): ReadonlyArray<PredictedColumn> => {
+export const predictedColumns = (
+  model: Pick<Model, "data" | "loss">,
+  outputs: Float64Array
+): ReadonlyArray<PredictedColumn> => {
   const { label } = model.data
   if ("values" in label) return classColumns(model, label, outputs)
   const back = unscaledLabels(model.data)
@@ -30,7 +33,7 @@ export const predictedColumns = (model: Model, outputs: Float64Array): ReadonlyA
 }
 
 const classColumns = (
-  model: Model,
+  model: Pick<Model, "data" | "loss">,
   { column, values }: ClassLabel,
   outputs: Float64Array
 ): ReadonlyArray<PredictedColumn> => {

@@ -1,7 +1,7 @@
 /** Rows that a model is to predict: of a data file of any format, prepared as the rows of the training were. */
 import { Effect } from "effect"
-import { featureCount, labelColumns } from "../../protocol/data/description.ts"
-import { encodeTable, heldTable } from "../../protocol/data/encoding.ts"
+import { featureCount, labelColumns, type Prepared } from "../../protocol/data/description.ts"
+import { encodeTable, type HeldTable, heldTable } from "../../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../../protocol/data/joint.ts"
 import { trimmed } from "../../protocol/data/spelling.ts"
 import type { Model } from "../../protocol/learning/model.ts"
@@ -32,7 +32,10 @@ const namesOf = (settings: FileSettings) =>
  * Reads the rows of a file. It has the model's features under their names, or without names in their order. Rows are
  * numbered where it has no column of ids.
  */
-export const readRows = Effect.fn("Model.readRows")(function* ({ data }: Model, settings: FileSettings) {
+export const readRows = Effect.fn("Model.readRows")(function* (
+  { data }: Pick<Model, "data">,
+  settings: FileSettings
+) {
   const names = yield* namesOf(settings)
   const has = (column: string) => names.includes(trimmed(column))
   const features = data.features.map(({ name }) => name)
@@ -45,17 +48,19 @@ export const readRows = Effect.fn("Model.readRows")(function* ({ data }: Model, 
     ...(isNamed && has(data.id) ? {} : { ids: { prefix: "", first: 1 } })
   }
   const held = heldTable(data, yield* readTable(source, data), false)
-  const { ids, columns, cells } = encodeTable(data, held)
-  const outline = { firstRow: 0, rows: ids.length, features: featureCount(data) }
-  const rows = Uint32Array.from(ids.keys())
-  const table = assemble([{ rows, columns, cells }], {
-    ...outline,
-    labels: columns.length - outline.features
-  })
   const rowsRead: PredictedRows = {
-    ids,
-    table,
+    ids: held.ids,
+    table: preparedTable(data, held),
     labelled: labelled && held.unlabelled.length === 0
   }
   return rowsRead
 })
+
+/** The features of rows as the network takes them, and labels where the columns held have them. */
+export const preparedTable = (data: Prepared, held: HeldTable): JointTable => {
+  const { ids, columns, cells } = encodeTable(data, held)
+  const features = featureCount(data)
+  const rows = Uint32Array.from(ids.keys())
+  const outline = { firstRow: 0, rows: ids.length, features, labels: columns.length - features }
+  return assemble([{ rows, columns, cells }], outline)
+}

@@ -33,6 +33,9 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     identity: () => Effect.succeed({ text: "", value: null }),
     nkeys: () => Effect.succeed({ text: "", value: null }),
     serve: nothing,
+    ask: nothing,
+    gateway: nothing,
+    admit: () => Effect.succeed({ text: "", value: null }),
     actor: nothing,
     servingActor: nothing,
     member: nothing

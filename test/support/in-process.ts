@@ -1,7 +1,9 @@
 /** The command line in this process: what it printed, what it complained of and its exit status. */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Console, Effect } from "effect"
+import { admitAsker } from "../../scenarios/command/admit.ts"
 import { archiveCommand } from "../../scenarios/command/archive.ts"
+import { askRows, runGateway } from "../../scenarios/command/ask.ts"
 import { auditAndReport } from "../../scenarios/command/audit.ts"
 import { checkScenario } from "../../scenarios/command/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
@@ -51,6 +53,9 @@ export const command = (...words: ReadonlyArray<string>) =>
       audit: auditAndReport,
       identity: showIdentity,
       nkeys: showNkeys,
+      admit: admitAsker,
+      ask: askRows,
+      gateway: runGateway,
       actor: runActor,
       servingActor: runServing,
       serve: serveModelOfRun,

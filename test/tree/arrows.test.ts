@@ -27,6 +27,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "description",
       "folders",
       "forecast",
+      "gateway",
       "inspect",
       "model",
       "model/export",
@@ -36,8 +37,9 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "simulation",
       "text"
     ],
-    run: ["description", "faults-injected", "folders", "forecast", "reference", "report", "text"],
+    run: ["description", "gateway", "faults-injected", "folders", "forecast", "reference", "report", "text"],
     inspect: ["description", "text"],
+    gateway: ["model"],
     model: ["description", "folders", "inspect", "report", "text"],
     "model/export": ["model", "report", "text"],
     audit: ["description", "folders", "text"],

@@ -55,6 +55,9 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       identity: (request) => Effect.as(note(request), { text: "", value: null }),
       nkeys: (request) => Effect.as(note(request), { text: "", value: null }),
       serve: note,
+      ask: note,
+      gateway: note,
+      admit: (request) => Effect.as(note(request), { text: "", value: null }),
       actor: note,
       servingActor: note,
       member: note

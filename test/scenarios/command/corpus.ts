@@ -107,6 +107,10 @@ const accepted: ReadonlyArray<ParsedCase> = [
   parsed(["audit", "a.yaml", "--rows", "8"], asked({ target: "a.yaml", rows: { value: 8 } })),
   parsed(["resume", "out/leaves"], asked("out/leaves")),
   parsed(["inspect-run", "out/leaves"], asked("out/leaves")),
+  parsed(
+    ["admit", "a.json", "--scenario", "a.yaml", "--until", "2027-02-01T06:30Z", "--as", "asker8"],
+    asked({ file: "a.json", until: { value: 1_801_463_400 }, as: { value: "asker8" } })
+  ),
   parsed([...kgc, "--run", "r-1"], asked({ role: "kgc", run: "r-1" })),
   parsed(["actor", "cloud0", "--join", "--run", "r", "--threads", "2"], asked({ kind: "worker" })),
   parsed(["actor", "cloud0", "--lane", "--run", "r"], asked({ kind: "lane" })),
@@ -123,7 +127,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
 const choose =
-  /choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, serve, audit, inspect-run, identity, nkeys, actor; see bicameral --help$/
+  /choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [
@@ -140,6 +144,23 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed(["init", "a.csv", "--held-out", "1"], refused(/--held-out must be a number from 0 to below 1/)),
   parsed(["init", "a.csv", "--owners", "1"], refused(/--owners must be a whole number from 2 to 16/)),
   parsed(["resume"], refused(/resume needs DIR/, help("resume"))),
+  parsed(["admit", "a.json"], refused(/admit needs --scenario FILE/, help("admit"))),
+  parsed(
+    ["admit", "a.json", "--scenario", "a.yaml", "--until", "2027-02-30"],
+    refused(/--until must be a day such as 2027-01-31/)
+  ),
+  parsed(
+    ["admit", "a.json", "--scenario", "a.yaml", "--rows", "0"],
+    refused(/--rows must be a whole number from 1 to 4294967295/)
+  ),
+  parsed(
+    ["admit", "a.json", "--scenario", "a.yaml", "--as", "kgc"],
+    refused(/--as must be asker1 to asker8/)
+  ),
+  parsed(
+    ["admit", "a.json", "--scenario", "a.yaml", "--asker", "x"],
+    refused(/--asker must be the public text/)
+  ),
   parsed(["audit"], refused(/audit needs FILE\|DIR/, help("audit"))),
   parsed(["audit", "a.yaml", "--modulus", "2047"], refused(/--modulus must be 512, 1024, 2048 or 3072/)),
   parsed(["run", ""], refused(/FILE is empty/, help("run"))),

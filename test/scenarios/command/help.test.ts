@@ -26,6 +26,9 @@ const program = commandLine({
   identity: () => Effect.succeed({ text: "", value: null }),
   nkeys: () => Effect.succeed({ text: "", value: null }),
   serve: nothing,
+  ask: nothing,
+  gateway: nothing,
+  admit: () => Effect.succeed({ text: "", value: null }),
   actor: nothing,
   servingActor: nothing,
   member: nothing

@@ -99,6 +99,9 @@ const cases = (file: string, folder: string): ReadonlyMap<string, ReadonlyArray<
       ]
     ],
     ["nkeys", [refused("nkeys", file)]],
+    ["admit", [refused("admit", join(folder, "admission.json"), "--scenario", file)]],
+    ["ask", [refused("ask", join(folder, "table.csv"), "--scenario", file, "--preparation", missing)]],
+    ["gateway", [refused("gateway", "--scenario", file, "--preparation", missing)]],
     ["actor", [refused("actor", "kgc", "--run", "r")]]
   ])
 }

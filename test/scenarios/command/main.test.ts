@@ -27,6 +27,7 @@ import {
   verdictOf
 } from "../../../scenarios/command/commands.ts"
 import { runAndReport } from "../../../scenarios/command/run.ts"
+import type { AdmitRequest, AskRequest, GatewayRequest } from "../../../scenarios/command/serving-commands.ts"
 import type { RunResult } from "../../../scenarios/report/result.ts"
 import type { MemberOptions } from "../../../scenarios/run/helper-process.ts"
 import type { ActorOptions } from "../../../scenarios/run/party-process.ts"
@@ -51,7 +52,10 @@ const recorder = () => {
 }
 
 type Asked =
+  | AdmitRequest
   | ArchiveRequest
+  | AskRequest
+  | GatewayRequest
   | AuditRequest
   | RunRequest
   | CheckRequest
@@ -94,6 +98,9 @@ const given = (...words: ReadonlyArray<string>) =>
       identity: (request) => Effect.as(note(request), { text: `identity of ${request.file}`, value: null }),
       nkeys: (file) => Effect.as(note(file), { text: `NKEYs of ${file}`, value: null }),
       serve: note,
+      ask: note,
+      gateway: note,
+      admit: (request) => Effect.as(note(request), { text: `admission in ${request.file}`, value: null }),
       actor: note,
       servingActor: note,
       member: note
@@ -109,13 +116,14 @@ const given = (...words: ReadonlyArray<string>) =>
 describe("bicameral serve", () => {
   it.effect("takes an out folder, and how many askers may ask how much", () =>
     Effect.gen(function* () {
-      expect((yield* given("serve", "o")).asked).toEqual([{ out: "o", askers: 1, quota: 100_000 }])
-      expect((yield* given("serve", "o", "--askers", "3", "--quota", "50")).asked).toEqual([
+      expect((yield* given("serve", "o")).asked).toMatchObject([{ out: "o", askers: 1, quota: 100_000 }])
+      expect((yield* given("serve", "o", "--askers", "3", "--quota", "50")).asked).toMatchObject([
         { out: "o", askers: 3, quota: 50 }
       ])
       for (const words of [
         ["--askers", "9"],
-        ["--quota", "0"]
+        ["--quota", "0"],
+        ["--gateway", "x"]
       ])
         expect((yield* given("serve", "o", ...words)).asked).toEqual([])
     })
@@ -251,7 +259,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, serve, audit, inspect-run, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])

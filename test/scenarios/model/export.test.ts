@@ -191,7 +191,7 @@ describe("an exported model", () => {
     Effect.gen(function* () {
       const { status, complained } = yield* command("export", "model.json", "--format", "pickle")
       expect(status).toBe(1)
-      expect(complained).toContain("--format must be onnx, safetensors or card")
+      expect(complained).toContain("--format must be onnx, safetensors, card or preparation")
     })
   )
 })
