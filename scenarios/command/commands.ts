@@ -5,6 +5,7 @@
 import { stripVTControlCharacters } from "node:util"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
+import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Data, Effect, Exit, Option } from "effect"
@@ -322,6 +323,13 @@ const auditCommand = <R>(handlers: Pick<CommandHandlers<R>, "audit">) =>
     )
   )
 
+const inspectRunCommand = <R>(handlers: Pick<CommandHandlers<R>, "inspectRun">) =>
+  Command.make("inspect-run", { folder: logsFolder }, (request) => handlers.inspectRun(request.folder)).pipe(
+    Command.withDescription(
+      "Prints where the time of a run went, from the event logs of its parties: phases, the longest parts, waits, bytes, restarts"
+    )
+  )
+
 const trainCommand = <R>(handlers: Pick<CommandHandlers<R>, "train">) =>
   Command.make(
     "train",
@@ -430,8 +438,8 @@ const identityCommands = <R>(handlers: Pick<CommandHandlers<R>, "identity" | "nk
 })
 
 /** The name of a command, and what words it takes. */
-const usageOf = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A>) =>
-  [[...Command.getNames(command)][0] ?? "", Command.getUsage(command)] as const
+const usageOf = ({ descriptor }: { readonly descriptor: CommandDescriptor.Command<unknown> }) =>
+  [[...CommandDescriptor.getNames(descriptor)][0] ?? "", CommandDescriptor.getUsage(descriptor)] as const
 
 /**
  * The program as a function of its arguments. Every error is a failure; only those of the arguments are
@@ -466,69 +474,42 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   )
   const { exported, predict, serve } = modelCommands(handlers)
   const audit = auditCommand(handlers)
-  const inspectRun = Command.make("inspect-run", { folder: logsFolder }, (request) =>
-    handlers.inspectRun(request.folder)
-  ).pipe(
-    Command.withDescription(
-      "Prints where the time of a run went, from the event logs of its parties: phases, the longest parts, waits, bytes, restarts"
-    )
-  )
+  const inspectRun = inspectRunCommand(handlers)
   const { init, inspect } = firstCommands(handlers)
   const actor = actorCommand(handlers)
   const { identity, nkeys } = identityCommands(handlers)
   const { admit, ask, gateway } = servingCommands(handlers)
+  const all = [
+    init,
+    inspect,
+    run,
+    deal,
+    train,
+    archive,
+    resume,
+    simulate,
+    check,
+    tune,
+    predict,
+    exported,
+    serve,
+    ask,
+    gateway,
+    audit,
+    inspectRun,
+    identity,
+    nkeys,
+    admit,
+    actor
+  ] as const
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
       "Trains one neural network on the joined data of several owners, on two clouds that must not collude. With --json, every command prints one JSON document"
     ),
-    Command.withSubcommands([
-      init,
-      inspect,
-      run,
-      deal,
-      train,
-      archive,
-      resume,
-      simulate,
-      check,
-      tune,
-      predict,
-      exported,
-      serve,
-      ask,
-      gateway,
-      audit,
-      inspectRun,
-      identity,
-      nkeys,
-      admit,
-      actor
-    ])
+    Command.withSubcommands(all)
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: version() })
-  const usages = new Map([
-    usageOf(init),
-    usageOf(inspect),
-    usageOf(run),
-    usageOf(deal),
-    usageOf(train),
-    usageOf(archive),
-    usageOf(resume),
-    usageOf(simulate),
-    usageOf(check),
-    usageOf(tune),
-    usageOf(predict),
-    usageOf(exported),
-    usageOf(serve),
-    usageOf(ask),
-    usageOf(gateway),
-    usageOf(audit),
-    usageOf(inspectRun),
-    usageOf(identity),
-    usageOf(nkeys),
-    usageOf(admit),
-    usageOf(actor)
-  ])
+  const usages = new Map(all.map(usageOf))
   return (given: ReadonlyArray<string>) => {
     const words = asHelp([...usages.keys()], jsonLast(given))
     const done = Effect.gen(function* () {

@@ -48,6 +48,9 @@ const cases = (file: string, folder: string): ReadonlyMap<string, ReadonlyArray<
     ],
     ["deal", [refused("deal", file)]],
     ["resume", [refused("resume", missing)]],
+    ["train", [refused("train", missing)]],
+    ["archive", [{ words: ["archive", "list", folder], result: [] }, refused("archive", "show", missing)]],
+    ["serve", [refused("serve", missing)]],
     ["simulate", [{ words: ["simulate", file, "--seeds", "3"], result: { seeds: 1, failed: [] } }]],
     [
       "check",

@@ -15,15 +15,7 @@ import { partiesEntry } from "../../../scenarios/folders/out-folder.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { type Serving, serveRun } from "../../../scenarios/run/serve.ts"
 import { patienceMs } from "../../support/patience.ts"
-import {
-  allOwn,
-  ending,
-  read,
-  runInMemory,
-  silent,
-  splits,
-  writeScenario
-} from "../../support/small-scenario.ts"
+import { ending, read, runInMemory, silent, splits, writeScenario } from "../../support/small-scenario.ts"
 
 const serve = (out: string) =>
   serveRun({ out, askers: [{ actor: "asker1", rows: 10_000 }], display: silent }).pipe(
@@ -84,7 +76,6 @@ describe("a model that is served", () => {
           expect(serving.control.signal(victim, "SIGKILL"), victim).toBe(true)
           expect([...new Set(yield* Fiber.join(asking))], victim).toEqual(["right"])
         }
-        yield* allOwn(out)
       })
   )
 
