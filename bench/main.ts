@@ -25,6 +25,7 @@ const topics: Readonly<Record<string, (others: ReadonlyArray<string>) => Promise
   scale: async () => (await import("./prediction.ts")).scale(),
   startup: async () => (await import("./scenario.ts")).startup(),
   lanes: async () => (await import("./lanes.ts")).run(),
+  view: async () => (await import("./view.ts")).run(),
   epoch: async () => (await import("./scenario.ts")).epoch()
 }
 

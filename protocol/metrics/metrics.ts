@@ -6,7 +6,7 @@
 import { classesOf, type DataDescription, labelColumns } from "../data/description.ts"
 import type { Loss } from "../learning/loss.ts"
 import { type Interval, normalQuantile, wilson } from "./intervals.ts"
-import { rocArea } from "./roc.ts"
+import { type RocPoint, rocArea, rocCurve } from "./roc.ts"
 import {
   type ClassPlaces,
   calibrationBins,
@@ -39,6 +39,15 @@ export interface TwoClassFigures {
   /** Recall of the positive class, and of the other. */
   readonly sensitivity: number | null
   readonly specificity: number | null
+  /** The curve itself, where both classes have rows; results of earlier versions lack it. */
+  readonly roc?: ReadonlyArray<RocPoint>
+}
+
+/** Rows of a tenth of the confidence: the mean of it, and how many are right. */
+export interface ConfidenceBin {
+  readonly rows: number
+  readonly right: number
+  readonly confidence: number
 }
 
 export interface ClassMetrics {
@@ -61,6 +70,8 @@ export interface ClassMetrics {
   readonly brier: number | null
   /** Expected calibration error, by tenths of the confidence. */
   readonly calibrationError: number | null
+  /** By tenths of the confidence, ascending, those that have rows; results of earlier versions lack it. */
+  readonly calibration?: ReadonlyArray<ConfidenceBin>
   readonly twoClasses?: TwoClassFigures
   readonly classes: ReadonlyArray<ClassFigures>
   /** Rows of each label by what the model takes them for, in the order of the labels. */
@@ -157,6 +168,7 @@ const classMetrics = (
     logLoss: loss === "squared-error" ? null : share(sums[places.logLoss]!, tested),
     brier: brier === null || labels.length > 2 ? brier : brier / 2,
     calibrationError: calibrationError(places, { counts, sums }, tested),
+    calibration: calibrationOf(places, { counts, sums }),
     ...(labels.length === 2 ? { twoClasses: twoClassFigures(places, counts, classes) } : {}),
     classes,
     confusion: labels.map((_, label) => Array.from(row(label).subarray(0, labels.length)))
@@ -178,6 +190,15 @@ const calibrationError = (
     tested
   )
 
+const calibrationOf = (
+  { confident, confidence, right }: ClassPlaces,
+  { counts, sums }: Tally
+): ReadonlyArray<ConfidenceBin> =>
+  Array.from({ length: calibrationBins }, (_, bin) => {
+    const rows = counts[confident + bin]!
+    return { rows, right: counts[right + bin]!, confidence: sums[confidence + bin]! / rows }
+  }).filter(({ rows }) => rows > 0)
+
 const twoClassFigures = (
   { histogram }: ClassPlaces,
   counts: Uint32Array,
@@ -192,7 +213,8 @@ const twoClassFigures = (
     aucInterval: area?.interval ?? null,
     aucBinning: area?.binning ?? null,
     sensitivity: positive!.recall,
-    specificity: negative!.recall
+    specificity: negative!.recall,
+    ...(area && { roc: rocCurve(bins(0), bins(1)) })
   }
 }
 

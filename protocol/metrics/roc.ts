@@ -40,6 +40,25 @@ export const rocArea = (first: ArrayLike<number>, second: ArrayLike<number>): Ro
   }
 }
 
+/** Rows of the first class and of the second whose score is at least a threshold. */
+export type RocPoint = readonly [falsePositives: number, truePositives: number]
+
+/** The corners of the curve, from the highest threshold, which no row reaches, to the lowest, which all reach. */
+export const rocCurve = (first: ArrayLike<number>, second: ArrayLike<number>): ReadonlyArray<RocPoint> => {
+  const corners: Array<RocPoint> = [[0, 0]]
+  for (let bin = first.length - 1; bin >= 0; bin--) {
+    const [n0, n1] = [first[bin]!, second[bin]!]
+    if (n0 + n1 === 0) continue
+    const [x, y] = corners.at(-1)!
+    const next: RocPoint = [x + n0, y + n1]
+    const before = corners.at(-2)
+    // On the line from the corner before, the last one is none.
+    if (before !== undefined && (x - before[0]) * n1 === (y - before[1]) * n0) corners.pop()
+    corners.push(next)
+  }
+  return corners
+}
+
 /** The variance of a mean of `count` values, of which the sum of squares and the mean are given. */
 const spread = (squares: number, count: number, mean: number): number =>
   count < 2 ? 0 : Math.max(0, squares - count * mean ** 2) / (count - 1) / count

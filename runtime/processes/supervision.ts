@@ -11,6 +11,8 @@ export type LifeEvent =
   /** `killed` is whether a signal ended it. */
   | { readonly _tag: "Died"; readonly party: string; readonly reason: string; readonly killed: boolean }
   | { readonly _tag: "Back"; readonly party: string; readonly awayMs: number }
+  /** It has ended normally. */
+  | { readonly _tag: "Done"; readonly party: string }
 
 /** A process that is up. */
 export interface Living<E> {
@@ -78,7 +80,10 @@ export const supervise = <P extends Living<E>, E extends { readonly message: str
       while (true) {
         const born = yield* nowMs
         const exit: Exit.Exit<void, E> = yield* Effect.exit(life)
-        if (exit._tag === "Success") return
+        if (exit._tag === "Success") {
+          onEvent({ _tag: "Done", party })
+          return
+        }
         const failure = Cause.failureOption(exit.cause)
         if (failure._tag === "None" || !crashed(failure.value)) return yield* exit
         diedAt = yield* nowMs

@@ -18,9 +18,9 @@ import { type PredictedRows, readRows } from "../model/rows.ts"
 import { connectAsker } from "../run/asking.ts"
 import { answer } from "../text/answer.ts"
 import { count, counted } from "../text/units.ts"
+import { version } from "../text/version.ts"
 import { CannotPredict, tested, writeTable } from "./predict.ts"
 import type { Asking, AskRequest, GatewayRequest } from "./serving-commands.ts"
-import { version } from "./version.ts"
 
 /** Runs work with the predictor of an asker. */
 const withPredictor = <A, E, R>(

@@ -16,6 +16,7 @@ import type { MemberOptions } from "../run/helper-process.ts"
 import type { ActorOptions } from "../run/party-process.ts"
 import type { ServingOptions } from "../run/serving-process.ts"
 import { type Answer, answer } from "../text/answer.ts"
+import { version } from "../text/version.ts"
 import { dataFiles, initArguments, written } from "./data-options.ts"
 import { asksForJson, inJson, jsonLast, withoutJson } from "./json.ts"
 import {
@@ -34,6 +35,7 @@ import {
   faults,
   file,
   folder,
+  folderToView,
   format,
   hosts,
   identityFile,
@@ -43,6 +45,7 @@ import {
   nkey,
   otherScenario,
   out,
+  port,
   predictions,
   processes,
   quota,
@@ -54,10 +57,10 @@ import {
   trialEpochs,
   trialRows,
   user,
+  view,
   withdrawn
 } from "./options.ts"
 import { type ServingHandlers, servingCommands, trialGateway } from "./serving-commands.ts"
-import { version } from "./version.ts"
 import { asHelp, ValueRefused, WrongWords, wrongWords } from "./words.ts"
 
 /** A request for `bicameral run`. */
@@ -72,6 +75,14 @@ export interface RunRequest {
   readonly faults: Option.Option<string>
   /** Whether to run without the faults first, and set both runs side by side. */
   readonly compare: boolean
+  /** Whether to show it as a page. */
+  readonly view: boolean
+}
+
+/** A request for `bicameral view`. */
+export interface ViewRequest {
+  readonly folder: Option.Option<string>
+  readonly port: Option.Option<number>
 }
 
 /** A request for `bicameral deal`. */
@@ -233,6 +244,10 @@ export interface CommandHandlers<R> extends ServingHandlers<Failure, R> {
   readonly archive: (request: ArchiveRequest) => Effect.Effect<void, Failure, R>
   /** Resumes a run that was broken off; otherwise as `run`. */
   readonly resume: (out: string) => Effect.Effect<void, Failure, R>
+  /** Shows a run as a page until it is interrupted. */
+  readonly view: (request: ViewRequest) => Effect.Effect<void, Failure, R>
+  /** Makes the report of a run again. Returns where it is. */
+  readonly report: (out: string) => Effect.Effect<Answer, Failure, R>
   /** Simulates a scenario once for each seed. Fails, too, where a seed did. */
   readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
   /** Returns what a run would do and cost. */
@@ -379,7 +394,7 @@ const firstCommands = <R>(handlers: Pick<CommandHandlers<R>, "inspect" | "init">
 
 /** A run of all parties on this machine, whole or in parts. */
 const runCommands = <R>(handlers: Pick<CommandHandlers<R>, "run" | "deal" | "resume">) => {
-  const run = Command.make("run", { file, out, transport, seed, faults, compare }, handlers.run).pipe(
+  const run = Command.make("run", { file, out, transport, seed, faults, compare, view }, handlers.run).pipe(
     Command.withDescription(
       "Runs a scenario on this machine: every party, from the data to the decrypted model"
     )
@@ -418,6 +433,18 @@ const modelCommands = <R>(handlers: Pick<CommandHandlers<R>, "predict" | "export
   )
   return { exported, predict, serve }
 }
+
+/** What shows a run to people. */
+const viewCommands = <R>(handlers: Pick<CommandHandlers<R>, "view" | "report">) => ({
+  shown: Command.make("view", { folder: folderToView, port }, handlers.view).pipe(
+    Command.withDescription(
+      "Shows a run as a page on the loopback: live while it goes, its report afterwards; until Ctrl-C"
+    )
+  ),
+  report: Command.make("report", { out: folder }, (request) =>
+    Effect.flatMap(handlers.report(request.out), answer)
+  ).pipe(Command.withDescription("Makes report.html of a run again, from what is in its out folder"))
+})
 
 /** What has to do with who a party is. */
 const identityCommands = <R>(handlers: Pick<CommandHandlers<R>, "identity" | "nkeys">) => ({
@@ -476,6 +503,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   const audit = auditCommand(handlers)
   const inspectRun = inspectRunCommand(handlers)
   const { init, inspect } = firstCommands(handlers)
+  const { report, shown } = viewCommands(handlers)
   const actor = actorCommand(handlers)
   const { identity, nkeys } = identityCommands(handlers)
   const { admit, ask, gateway } = servingCommands(handlers)
@@ -487,6 +515,8 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     train,
     archive,
     resume,
+    shown,
+    report,
     simulate,
     check,
     tune,

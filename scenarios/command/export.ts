@@ -7,8 +7,8 @@ import { preparationBytes, preparationOfModel } from "../model/preparation-file.
 import { runOfModel } from "../model/run-of-model.ts"
 import { answer } from "../text/answer.ts"
 import { size } from "../text/units.ts"
+import { version } from "../text/version.ts"
 import type { ExportRequest } from "./commands.ts"
-import { version } from "./version.ts"
 
 /** The export can't go where it should. */
 export class ExportNotWritable extends Data.TaggedError("ExportNotWritable")<{

@@ -48,6 +48,17 @@ const bicameral = commandLine({
     ),
   resume: (out) =>
     Effect.flatMap(toRun, ([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out)),
+  view: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./view.ts")),
+      // The address is what it is for.
+      ({ viewRun }) => Effect.raceFirst(viewRun(request), output.lost)
+    ),
+  report: (out) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./view.ts")),
+      ({ makeReport }) => makeReport(out)
+    ),
   simulate: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./simulate.ts")),

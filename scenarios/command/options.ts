@@ -27,6 +27,17 @@ export const logsFolder = Args.text({ name: "DIR" }).pipe(
   )
 )
 
+export const folderToView = folder.pipe(
+  Args.withDescription("The out folder of the run; of those in out/ that of the latest run when left out"),
+  Args.optional
+)
+
+export const view = Options.boolean("view").pipe(
+  Options.withDescription(
+    "Shows the run as a page on the loopback while it goes, and opens it where there is a desktop"
+  )
+)
+
 export const model = Args.text({ name: "MODEL" }).pipe(
   Args.withDescription("An opened model: model.json, or the out folder of its run")
 )
@@ -82,6 +93,11 @@ export const wholeNumber = (option: string, least: number, most: number, range: 
     },
     `a whole number from ${range}, in digits`
   )
+
+export const port = wholeNumber("port", 1, 65_535, "1 to 65535").pipe(
+  Options.withDescription("The port on the loopback; any that is free when left out"),
+  Options.optional
+)
 
 export const exportFormats = ["onnx", "safetensors", "card", "preparation"] as const
 

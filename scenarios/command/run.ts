@@ -21,6 +21,7 @@ import type { ResumeOptions, RunOptions } from "../run/run.ts"
 import { answer } from "../text/answer.ts"
 import { headline } from "../text/units.ts"
 import type { DealRequest, RunRequest, TrainRequest } from "./commands.ts"
+import { viewed } from "./view.ts"
 
 /** The run finished, but not every expectation of the scenario held. */
 export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
@@ -80,7 +81,8 @@ export const runAndReport = <E, R>(
     const options = { file, out, transport, seed, faults }
     const run = (changes: Partial<RunOptions>) =>
       watched((display) => runScenario({ ...options, ...changes, display }))
-    if (!compare) return yield* reported(yield* run({}), out, scenario.reveal)
+    const shown = request.view ? viewed(out, run({})) : run({})
+    if (!compare) return yield* reported(yield* shown, out, scenario.reveal)
 
     const quiet = join(out, undisturbedFolder)
     // The runs look at these themselves, and the folder is not to be marked for one that can't begin.
@@ -90,7 +92,7 @@ export const runAndReport = <E, R>(
     yield* Console.log("without the faults:")
     const undisturbed = yield* run({ out: quiet, faults: Option.some(noFaults) })
     yield* Console.log("\nwith them:")
-    const result = yield* run({})
+    const result = yield* shown
     yield* Console.log(["", ...sideBySide(undisturbed, result)].join("\n"))
     yield* sameModel(result, [quiet, out])
     yield* reported(result, out, scenario.reveal)

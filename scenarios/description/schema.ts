@@ -333,8 +333,17 @@ const Placement = struct({
   description: "How many processes and threads the parties have, and where checkpoints are kept"
 })
 
+export const revealable = [
+  "accuracy",
+  "metrics",
+  "heldOutRows",
+  "progress",
+  "column-statistics",
+  "curve"
+] as const
+
 const Revelation = oneOf(
-  ["accuracy", "metrics", "heldOutRows", "progress", "column-statistics", "curve"],
+  revealable,
   "accuracy: users tell the director how many held-out rows the model got right; metrics: users tell the director counts of held-out rows by class, prediction and score, or sums of numbers and errors, from which all usual figures follow, accuracy included; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn means, deviations and counts of values of columns that fewer than three users hold, and so what is another's; curve: clouds and director learn after each epoch the loss on the validation rows, and of classes how many of these rows are right"
 )
 /** What may be revealed beyond the model. */

@@ -76,10 +76,23 @@ const broker: OwnFolder = {
   }
 }
 
+/** The page of the run for people, and how it begins. */
+export const reportEntry = "report.html"
+export const reportBegins = "<!doctype html>\n<!-- bicameral report -->\n"
+/** What `run` has shown, line by line, and how it begins. */
+export const journalEntry = "journal.jsonl"
+export const journalBegins = '{"event":"begin"'
+
+/** Its first line says that a run began. A process that was killed may have left it empty. */
+const isJournal = async (path: string): Promise<boolean> =>
+  journalBegins.startsWith(await headOf(path, journalBegins.length))
+
 /** All that a run writes in its out folder, but for its mark. Others use some of these names too. */
 const written: ReadonlyMap<string, OwnEntry> = new Map<string, OwnEntry>([
   [resultEntry, { kind: "file", ours: async (path) => (await runOfResult(dirname(path))) !== undefined }],
   [modelEntry, { kind: "file", ours: async (path) => (await headOf(path, 32)).startsWith(modelBegins) }],
+  [reportEntry, { kind: "file", ours: async (path) => (await headOf(path, 64)).startsWith(reportBegins) }],
+  [journalEntry, { kind: "file", ours: isJournal }],
   [credentialsEntry, { kind: "file", ours: isCredentials }],
   [partiesEntry, parties],
   [brokerEntry, broker]
@@ -265,6 +278,37 @@ export const beginIn = (folder: string, begun: Begun): Effect.Effect<void, OutNo
 /** Writes the model into the folder. `remedy` is what to do where that fails. */
 export const writeModel = (folder: string, text: string, remedy: string) =>
   writingLast(folder, modelEntry, text, remedy)
+
+/** Where the report of a run is. */
+export const reportOf = (folder: string): string => join(folder, reportEntry)
+
+/**
+ * Lists a file in the folder's mark, if it has one, before it is written: an earlier version of the program, which began the run, may
+ * not have known it, and the next run would find it in its way.
+ */
+const listInMark = async (folder: string, entry: string): Promise<void> => {
+  const read = await readMark(folder, names)
+  const mark = read._tag === "Right" ? read.right : undefined
+  if (mark === undefined || mark.writes.includes(entry)) return
+  await writeText(folder, markEntry, markText({ ...mark, writes: [...mark.writes, entry] }))
+}
+
+/** Writes the report, at the end of the run or later from what it left. */
+export const writeReport = (folder: string, text: string): Effect.Effect<void, OutNotWritable> =>
+  Effect.zipRight(
+    writing(folder, () => listInMark(folder, reportEntry)),
+    writingLast(folder, reportEntry, text, "see to it, then bicameral report makes it again")
+  )
+
+/** The file of the journal, which may be appended to: it is not there, or the program's own. */
+export const journalIn = (folder: string): Effect.Effect<string, OutNotWritable> =>
+  writing(folder, async () => {
+    const path = join(folder, journalEntry)
+    if ((await survey(path, written.get(journalEntry))).foreign.length > 0)
+      throw new Error(`its ${journalEntry} is of another program`)
+    await listInMark(folder, journalEntry)
+    return path
+  })
 
 /** Writes the result of the run, which marks it as ended unless it awaits its references. */
 export const writeResult = (folder: string, result: object, remedy: string) =>

@@ -7,6 +7,9 @@ const figure = (description: string) => described(Schema.NullOr(Schema.Number), 
 const Interval = Schema.Tuple(Schema.Number, Schema.Number)
 const interval = (description: string) => described(Schema.NullOr(Interval), description)
 
+const left = <A, I>(schema: Schema.Schema<A, I>, description: string) =>
+  Schema.optionalWith(described(schema, description), { exact: true })
+
 const ClassFigures = Schema.Struct({
   label: Schema.String,
   rows: described(Schema.Number, "Rows that have the label"),
@@ -24,7 +27,11 @@ const TwoClassFigures = Schema.Struct({
   ),
   aucBinning: figure("The area from the scores themselves differs by at most this"),
   sensitivity: figure("Recall of the positive class"),
-  specificity: figure("Recall of the other class")
+  specificity: figure("Recall of the other class"),
+  roc: left(
+    Schema.Array(Schema.Tuple(Schema.Number, Schema.Number)),
+    "Corners of the ROC curve: rows of the other class and of the positive one with a score of at least a threshold"
+  )
 })
 
 const ClassMetrics = Schema.Struct({
@@ -42,6 +49,16 @@ const ClassMetrics = Schema.Struct({
   logLoss: figure("Mean of −ln p of the label; null with squared error, whose outputs are no probabilities"),
   brier: figure("Mean of the sum over the classes of (p − y)²; of two classes half of that"),
   calibrationError: figure("Expected calibration error, by tenths of the confidence"),
+  calibration: left(
+    Schema.Array(
+      Schema.Struct({
+        rows: Schema.Number,
+        right: Schema.Number,
+        confidence: described(Schema.Number, "Its mean over these rows")
+      })
+    ),
+    "Rows by tenths of the confidence, and how many of them are right"
+  ),
   twoClasses: Schema.optionalWith(TwoClassFigures, { exact: true }),
   classes: Schema.Array(ClassFigures),
   confusion: described(

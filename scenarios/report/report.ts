@@ -40,6 +40,7 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
     ...expectations(result),
     field("model", join(out, "model.json")),
     field("result", join(out, "result.json")),
+    field("report", join(out, "report.html")),
     field("event logs", eventLogs(out))
   ].join("\n")
 
@@ -274,6 +275,9 @@ const revelationTexts: Readonly<Record<Revelation, string>> = {
   curve:
     "both clouds and the director: after each epoch the loss on the validation rows, and how many are right"
 }
+
+/** To whom something is revealed, and what. */
+export const revelationText = (what: Revelation): string => revelationTexts[what]
 
 /** What is revealed beyond the model, as lines; the same in `run` and `check`. */
 export const revelations = (revealed: ReadonlyArray<Revelation>): ReadonlyArray<string> =>

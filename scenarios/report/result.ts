@@ -3,6 +3,7 @@ import { type Phase, phases } from "../../actors/party/phases.ts"
 import { Schema } from "../../protocol/schema.ts"
 import type { LifeEvent } from "../../runtime/processes/supervision.ts"
 import { jsonSchemaOf } from "../description/json-schema.ts"
+import { revealable } from "../description/schema.ts"
 import { Figures } from "./figures.ts"
 
 /** A figure that may be missing: null, with its reason under `reasons`. */
@@ -90,6 +91,16 @@ const RunResult = Schema.Struct({
   transport: Schema.Literal("nats", "memory"),
   modulusBits: Schema.Number,
   seed: figure("The seed of a run that is reproducible and not private"),
+  users: left(
+    Schema.Array(Schema.Struct({ actor: Schema.String, name: Schema.String })).annotations({
+      description: "The users, by the names of their parties and their own"
+    })
+  ),
+  revealed: left(
+    Schema.Array(Schema.Literal(...revealable)).annotations({
+      description: "What the scenario reveals beyond the model"
+    })
+  ),
   accuracy: figure("Fraction of the held-out rows that the decrypted model got right"),
   tested: Schema.NullOr(Schema.Struct({ correct: Schema.Number, total: Schema.Number })).annotations({
     description: "Held-out rows that the decrypted model got right, of all that were tested"
@@ -133,8 +144,19 @@ const RunResult = Schema.Struct({
   rounds: PredictedAndMeasured,
   bytes: Schema.Struct({
     ...PredictedAndMeasured.fields,
-    byPhase: Schema.Record({ key: Schema.String, value: PredictedAndMeasured })
+    byPhase: Schema.Record({ key: Schema.String, value: PredictedAndMeasured }),
+    byLink: left(
+      Schema.Array(Schema.Struct({ link: Schema.String, ...PredictedAndMeasured.fields })).annotations({
+        description: "Between which kinds of parties"
+      })
+    )
   }),
+  received: left(
+    Schema.Record({
+      key: Schema.String,
+      value: Schema.Struct({ messages: Schema.Number, bytes: Schema.Number })
+    }).annotations({ description: "What the other parties say that they sent each party" })
+  ),
   seconds: Schema.Record({ key: Schema.Literal(...phases, "total"), value: Schema.Number }),
   peakMemoryBytes: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Number })).annotations({
     description: "Peak memory of each actor's process; null where all share one"

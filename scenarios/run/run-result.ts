@@ -11,6 +11,7 @@ import { bestEpoch, type Curve } from "../../protocol/learning/evaluations.ts"
 import { evaluates } from "../../protocol/learning/plan.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
+import { bytesByLink } from "../forecast/links.ts"
 import { cloudsMemory } from "../forecast/memory.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { areNumbers, type Comparison } from "../reference/comparison.ts"
@@ -67,6 +68,8 @@ export const resultOf = (measured: Measured): RunResult => {
     transport,
     modulusBits: agreement.security.modulusBits,
     seed: agreement.seed ?? null,
+    users: agreement.users.map(({ actor, name }) => ({ actor, name })),
+    revealed: measured.scenario.reveal,
     ...figures,
     warnings: [
       ...measured.foreseen,
@@ -83,7 +86,11 @@ export const resultOf = (measured: Measured): RunResult => {
     ...curveOf(measured),
     steps: outcome.steps,
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
-    bytes: bytesOf(predicted, outcome),
+    bytes: {
+      ...bytesOf(predicted, outcome),
+      byLink: bytesByLink(predicted.traffic, outcome.traffic, agreement.users.length)
+    },
+    received: receivedOf(outcome),
     seconds: secondsOf(outcome, measured.seconds),
     kept: keptOf(transport, outcome),
     recoveries: measured.recoveries.map(({ party, seconds }) => ({ party, seconds: Math.max(0, seconds) })),
@@ -224,6 +231,17 @@ const bytesOf = (predicted: PredictedCost, outcome: RunOutcome): RunResult["byte
   for (const { tag, bytes } of outcome.traffic) entry(phaseOf(tag)).measured += bytes
   const measured = outcome.traffic.reduce((sum, { bytes }) => sum + bytes, 0)
   return { predicted: predicted.bytes, measured, byPhase }
+}
+
+/** What came for each party, as its senders count it. */
+const receivedOf = ({ traffic }: RunOutcome): NonNullable<RunResult["received"]> => {
+  const received: Record<string, { messages: number; bytes: number }> = {}
+  for (const { to, messages, bytes } of traffic) {
+    received[to] ??= { messages: 0, bytes: 0 }
+    received[to].messages += messages
+    received[to].bytes += bytes
+  }
+  return received
 }
 
 type Judged = Pick<RunResult, Uncertain | "reasons" | "meaningless">

@@ -34,8 +34,10 @@ import { type PredictedCost, predictCost } from "../forecast/traffic.ts"
 import { compareWithReferences, notCompared } from "../reference/comparison.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import { duration } from "../text/units.ts"
+import { keepReport } from "../view/report-file.ts"
 import { requireRoom } from "./disk-room.ts"
 import { assembleFibers } from "./fibers.ts"
+import { journaled } from "./journal.ts"
 import type { ArchivedRun } from "./parties.ts"
 import { type Prepared, prepareRun } from "./prepare.ts"
 import { prepareAgain } from "./prepare-again.ts"
@@ -56,6 +58,8 @@ export interface RunOptions {
   readonly onUp?: (control: ProcessControl) => void
   /** The memory that a reference may take; by default what is left of the machine's. */
   readonly memoryBytes?: number
+  /** Whether the run ends with its report, as it does unless many are run for another purpose. */
+  readonly report?: boolean
 }
 
 /** What it takes to resume a run. */
@@ -168,7 +172,7 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
 interface RunContext
   extends Omit<Prepared, "data">,
     Partial<Pick<Prepared, "data">>,
-    Pick<RunOptions, "file" | "out" | "transport" | "display" | "onUp" | "memoryBytes"> {
+    Pick<RunOptions, "file" | "out" | "transport" | "display" | "onUp" | "memoryBytes" | "report"> {
   readonly run: string
   /** When this process began with it. */
   readonly startedMs: number
@@ -180,8 +184,10 @@ interface RunContext
 }
 
 /** Runs what is prepared to its result. Says how to resume it where it fails. */
-export const carryOut = Effect.fn("Run.carryOut")(function* (context: RunContext) {
-  const { display, foreseen, out, scenario, transport } = context
+export const carryOut = Effect.fn("Run.carryOut")(function* (given: RunContext) {
+  const display = yield* journaled(given.display, given)
+  const context = { ...given, display }
+  const { foreseen, out, scenario, transport } = context
   for (const each of foreseen) display.note(`warning: ${each}`)
   if (identitiesOfScenario(scenario).size > 0 && (transport === "memory" || (yield* givenUrl) === undefined))
     display.note("a run on one machine makes up its parties' identities; those of the scenario are not used")
@@ -197,7 +203,7 @@ export const carryOut = Effect.fn("Run.carryOut")(function* (context: RunContext
     )
   )
   return yield* conclude(context, done)
-})
+}, Effect.scoped)
 
 /** What is known of a run once its parties have done their work. */
 type Done = Pick<Measured, "outcome" | "recoveries" | "faults">
@@ -327,6 +333,7 @@ const concludeUnopened = (context: RunContext, done: Done) =>
 const conclude = Effect.fn("Run.conclude")(function* (context: RunContext, done: Done) {
   const { agreement, display, joined, memoryBytes, out, referenceLeftOut, run, transport } = context
   if (!opensModel(agreement)) return yield* concludeUnopened(context, done)
+  const { report = true } = context
   const [reader = "user1"] = done.outcome.openers?.opened ?? []
   const decrypted = join(out, partiesEntry, reader, modelEntry)
   const modelText = yield* Effect.promise(() => readFile(decrypted, "utf8"))
@@ -346,5 +353,10 @@ const conclude = Effect.fn("Run.conclude")(function* (context: RunContext, done:
   )
   const result = resultOf({ ...measured, compared })
   yield* writeResult(out, result, remedy)
+  // All that it shows is kept: where it can't be made, it can be made later.
+  if (report)
+    yield* Effect.catchAll(keepReport(out), ({ message }) =>
+      Effect.sync(() => display.note(`the report could not be made: ${message}`))
+    )
   return result
 })

@@ -61,6 +61,7 @@ const sample = () => {
 const timer = setInterval(sample, sampleEveryMs)
 
 const run = runScenario({
+  report: false,
   file: join(folder, "soak.yaml"),
   out: join(folder, "out"),
   transport: "nats",

@@ -21,6 +21,8 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     train: nothing,
     archive: nothing,
     resume: nothing,
+    view: nothing,
+    report: () => Effect.succeed({ text: "", value: null }),
     simulate: nothing,
     check: () => Effect.succeed({ text: "", value: null }),
     tune: nothing,

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { version } from "../../scenarios/command/version.ts"
+import { version } from "../../scenarios/text/version.ts"
 import { root } from "./tree.ts"
 
 const read = (path: string) => readFileSync(join(root, path), "utf8")

@@ -17,6 +17,7 @@ import { dealAndReport, resumeAndReport, runAndReport, trainAndReport } from "..
 import { serveModelOfRun } from "../../scenarios/command/serve.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
 import { tuneScenario } from "../../scenarios/command/tune.ts"
+import { makeReport, viewRun } from "../../scenarios/command/view.ts"
 import { trainAgain } from "../../scenarios/run/again.ts"
 import { dealScenario } from "../../scenarios/run/deal.ts"
 import { runMember } from "../../scenarios/run/helper-process.ts"
@@ -41,6 +42,8 @@ export const command = (...words: ReadonlyArray<string>) =>
       deal: (request) => dealAndReport(dealScenario, request),
       train: (request) => trainAndReport(trainAgain, request),
       archive: archiveCommand,
+      view: viewRun,
+      report: makeReport,
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,

@@ -140,9 +140,15 @@ export const allOwn = (out: string) => claimOut(out)
 
 /** Runs a written scenario with all parties in this process. */
 export const runInMemory = (file: string, out: string, changes: Partial<RunOptions> = {}) =>
-  runScenario({ file, out, transport: "memory", seed: Option.none(), display: silent, ...changes }).pipe(
-    Effect.provide(nodeContext)
-  )
+  runScenario({
+    file,
+    out,
+    transport: "memory",
+    seed: Option.none(),
+    display: silent,
+    report: false,
+    ...changes
+  }).pipe(Effect.provide(nodeContext))
 
 /** The words with which a run ended. */
 export const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>

@@ -35,9 +35,21 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "report",
       "run",
       "simulation",
-      "text"
+      "text",
+      "view"
     ],
-    run: ["description", "gateway", "faults-injected", "folders", "forecast", "reference", "report", "text"],
+    run: [
+      "description",
+      "gateway",
+      "faults-injected",
+      "folders",
+      "forecast",
+      "reference",
+      "report",
+      "text",
+      "view"
+    ],
+    view: ["folders", "model", "report", "report/page", "text"],
     inspect: ["description", "text"],
     gateway: ["model"],
     model: ["description", "folders", "inspect", "report", "text"],
@@ -48,6 +60,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     reference: ["description", "report", "text"],
     folders: ["description", "faults-injected", "report", "text"],
     report: ["description", "text"],
+    "report/page": ["folders", "report", "text"],
     forecast: ["description"],
     "faults-injected": ["description"],
     description: ["text"],

@@ -202,6 +202,44 @@ describe("figures of classes", () => {
   })
 })
 
+describe("the ROC curve", () => {
+  it("has the area that is told, and ends with all rows of both classes", () => {
+    const { outputs, truth } = drawn(3, 2, 500, 4)
+    const { auc, roc } = classMetricsOf(2, "softmax", { outputs, truth }).twoClasses!
+    const [first, last] = [roc![0]!, roc!.at(-1)!]
+    expect(first).toEqual([0, 0])
+    expect(last).toEqual([truth.filter((own) => own === 0).length, truth.filter((own) => own === 1).length])
+    const area = sum(roc!.slice(1).map(([x, y], i) => ((x - roc![i]![0]) * (y + roc![i]![1])) / 2))
+    expect(area / (last[0] * last[1])).toBeCloseTo(auc!, 12)
+  })
+
+  it("has corners only, and is none of one class", () => {
+    const scored = (truth: ReadonlyArray<number>) => ({
+      truth,
+      outputs: truth.map((_, row): [number, number] => [0, row])
+    })
+    expect(classMetricsOf(2, "softmax", scored([0, 0, 0, 1, 1])).twoClasses!.roc).toEqual([
+      [0, 0],
+      [0, 2],
+      [3, 2]
+    ])
+    expect(classMetricsOf(2, "softmax", scored([1, 1])).twoClasses!.roc).toBe(undefined)
+  })
+})
+
+describe("calibration by tenths of the confidence", () => {
+  it("has the rows, those that are right and the error that is told, and leaves out tenths without rows", () => {
+    const { outputs, truth } = drawn(5, 3, 400, 1.5)
+    const { calibration, calibrationError } = classMetricsOf(3, "softmax", { outputs, truth })
+    expect(sum(calibration!.map(({ rows }) => rows))).toBe(400)
+    expect(calibration!.every(({ rows, right }) => rows > 0 && right <= rows)).toBe(true)
+    const gaps = calibration!.map(({ rows, right, confidence }) => Math.abs(right - rows * confidence))
+    expect(sum(gaps) / 400).toBeCloseTo(calibrationError!, 12)
+    const none = classMetricsOf(2, "softmax", { truth: [0], outputs: [[Number.NaN, 0]] })
+    expect(none.calibration).toEqual([])
+  })
+})
+
 describe("the area under the ROC curve", () => {
   it("and its interval are those over all pairs, to within what it says of its bins", () => {
     const { outputs, truth } = drawn(3, 2, 500, 4)

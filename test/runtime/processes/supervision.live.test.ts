@@ -40,7 +40,7 @@ describe("supervision", () => {
       const { events, exit, lives } = yield* livesOf(defectStatus)
       expect(exit).toEqual(Exit.void)
       expect(lives).toBe(3)
-      expect(events).toEqual(["Up", "Died", "Up", "Back", "Died", "Up", "Back"])
+      expect(events).toEqual(["Up", "Died", "Up", "Back", "Died", "Up", "Back", "Done"])
     })
   )
 

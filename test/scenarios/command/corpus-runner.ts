@@ -43,6 +43,8 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       train: note,
       archive: note,
       resume: note,
+      view: note,
+      report: (out) => Effect.as(note(out), { text: "", value: null }),
       simulate: note,
       check: (request) => Effect.as(note(request), { text: "", value: null }),
       tune: note,

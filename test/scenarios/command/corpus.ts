@@ -111,6 +111,14 @@ const accepted: ReadonlyArray<ParsedCase> = [
     ["admit", "a.json", "--scenario", "a.yaml", "--until", "2027-02-01T06:30Z", "--as", "asker8"],
     asked({ file: "a.json", until: { value: 1_801_463_400 }, as: { value: "asker8" } })
   ),
+  parsed(["run", "--view", "a.yaml"], asked({ file: "a.yaml", view: true })),
+  parsed(["view"], asked({})),
+  parsed(
+    ["view", "out/leaves", "--port", "8080"],
+    asked({ port: { value: 8080 }, folder: { value: "out/leaves" } })
+  ),
+  parsed(["view", "--port", "0"], refused(/--port must be a whole number from 1 to 65535/)),
+  parsed(["report", "out/leaves"], asked("out/leaves")),
   parsed([...kgc, "--run", "r-1"], asked({ role: "kgc", run: "r-1" })),
   parsed(["actor", "cloud0", "--join", "--run", "r", "--threads", "2"], asked({ kind: "worker" })),
   parsed(["actor", "cloud0", "--lane", "--run", "r"], asked({ kind: "lane" })),
@@ -127,7 +135,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
 const choose =
-  /choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, actor; see bicameral --help$/
+  /choose one of init, inspect, run, deal, train, archive, resume, view, report, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [
@@ -143,6 +151,8 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed(["inspect", "a.csv", "--encoding", "latin2"], refused(/--encoding must be one of utf-8, /)),
   parsed(["init", "a.csv", "--held-out", "1"], refused(/--held-out must be a number from 0 to below 1/)),
   parsed(["init", "a.csv", "--owners", "1"], refused(/--owners must be a whole number from 2 to 16/)),
+  parsed(["report"], refused(/report needs DIR/, help("report"))),
+  parsed(["view", "out", "out2"], refused(/"out2" is one word too many: view takes one DIR/)),
   parsed(["resume"], refused(/resume needs DIR/, help("resume"))),
   parsed(["admit", "a.json"], refused(/admit needs --scenario FILE/, help("admit"))),
   parsed(
@@ -416,6 +426,16 @@ const otherFiles: ReadonlyArray<CommandCase> = [
     "resume of a folder that is not there",
     ["resume", "{dir}/none"],
     refused(/nothing to resume in .*none/)
+  ),
+  command(
+    "report of a folder without a run",
+    ["report", "{dir}"],
+    refused(/nothing to show in .*no result\.json/)
+  ),
+  command(
+    "view of a folder without a run",
+    ["view", "{dir}"],
+    refused(/nothing to show in .*no result\.json/)
   ),
   command("resume of a scenario", ["resume", scenario], refused(/nothing to resume in .*leaves\.yaml/))
 ]

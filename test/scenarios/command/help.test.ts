@@ -14,6 +14,8 @@ const program = commandLine({
   train: nothing,
   archive: nothing,
   resume: nothing,
+  view: nothing,
+  report: () => Effect.succeed({ text: "", value: null }),
   simulate: nothing,
   check: () => Effect.succeed({ text: "", value: null }),
   tune: nothing,
@@ -49,7 +51,7 @@ const printed = (words: ReadonlyArray<string>) =>
   })
 
 const commands =
-  "init inspect run deal train archive resume simulate check tune predict export audit inspect-run identity nkeys actor".split(
+  "init inspect run deal train archive resume view report simulate check tune predict export serve ask gateway audit inspect-run identity nkeys admit actor".split(
     " "
   )
 

@@ -51,6 +51,11 @@ const cases = (file: string, folder: string): ReadonlyMap<string, ReadonlyArray<
     ["train", [refused("train", missing)]],
     ["archive", [{ words: ["archive", "list", folder], result: [] }, refused("archive", "show", missing)]],
     ["serve", [refused("serve", missing)]],
+    ["view", [refused("view", missing)]],
+    [
+      "report",
+      [{ words: ["report", out], result: { file: join(out, "report.html") } }, refused("report", missing)]
+    ],
     ["simulate", [{ words: ["simulate", file, "--seeds", "3"], result: { seeds: 1, failed: [] } }]],
     [
       "check",

@@ -24,6 +24,7 @@ import {
   type SimulateRequest,
   type TrainRequest,
   type TuneRequest,
+  type ViewRequest,
   verdictOf
 } from "../../../scenarios/command/commands.ts"
 import { runAndReport } from "../../../scenarios/command/run.ts"
@@ -72,6 +73,7 @@ type Asked =
   | SimulateRequest
   | TrainRequest
   | TuneRequest
+  | ViewRequest
   | string
 
 /** Gives the words to the program and tells what it was asked to do, what it printed and how it ended. */
@@ -86,6 +88,8 @@ const given = (...words: ReadonlyArray<string>) =>
       train: note,
       archive: note,
       resume: note,
+      view: note,
+      report: (out) => Effect.as(note(out), { text: `report of ${out}`, value: null }),
       simulate: note,
       check: (request) => Effect.as(note(request), { text: `checked ${request.file}`, value: null }),
       tune: note,
@@ -220,7 +224,8 @@ describe("bicameral run", () => {
           transport: "nats",
           seed: Option.none(),
           faults: Option.none(),
-          compare: false
+          compare: false,
+          view: false
         }
       ])
       expect(verdict).toEqual({ status: 0, lines: [] })
@@ -235,9 +240,11 @@ describe("bicameral run", () => {
         transport: "memory",
         seed: Option.some(0),
         faults: Option.some("f.yaml"),
-        compare: true
+        compare: true,
+        view: true
       }
       const options = [
+        "--view",
         "--out",
         "o",
         "--transport",
@@ -259,7 +266,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, view, report, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
@@ -483,7 +490,8 @@ describe("run and report", () => {
         transport: "memory",
         seed: Option.some(7),
         faults: Option.none(),
-        compare
+        compare,
+        view: false
       }).pipe(Effect.provide(nodeContext), Effect.withConsole(console), Effect.exit)
       return { asked, printed: printed.join("\n"), verdict: verdictOf(exit) }
     })
@@ -551,7 +559,8 @@ describe("run and report", () => {
         transport: "memory",
         seed: Option.none(),
         faults: Option.none(),
-        compare: false
+        compare: false,
+        view: false
       } as const
       const exit = yield* runAndReport(() => Effect.die("ran"), request).pipe(
         Effect.provide(nodeContext),

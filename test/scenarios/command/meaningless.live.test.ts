@@ -45,7 +45,7 @@ const run = (file: string, out: string) =>
     }
     const exit = yield* runAndReport(runScenario, {
       ...{ file, out: Option.some(out), transport: "memory" },
-      ...{ seed: Option.none(), faults: Option.none(), compare: false }
+      ...{ seed: Option.none(), faults: Option.none(), compare: false, view: false }
     }).pipe(Effect.provide(nodeContext), Effect.withConsole(console), Effect.exit)
     return { printed: printed.join("\n"), verdict: verdictOf(exit) }
   })

@@ -74,6 +74,8 @@ const credentials = JSON.stringify({
 
 /** What a run over NATS leaves in its parties' folders, some of everything. */
 const ofParties: Files = {
+  "report.html": "<!doctype html>\n<!-- bicameral report -->\n<html>",
+  "journal.jsonl": '{"event":"begin","time":1}\n',
   "credentials.json": credentials,
   "parties/faults-now.json": "{}",
   "parties/kgc/party.json": "{}",
@@ -225,6 +227,8 @@ describe("an out folder with a mark", () => {
         ["model.json", "", '{"epochs": 3}\n'],
         ["model.json", "/in-the-way/", ""],
         ["result.json", "", '{"scenario": "leaves"}'],
+        ["report.html", "", "<!doctype html>\n<html>"],
+        ["journal.jsonl", "", '{"time":1,"event":"begin"}'],
         ["credentials.json", "", '{"user": "me"}']
       ] as const) {
         const folder = yield* ended

@@ -31,7 +31,7 @@ const given = (configuration: string, without: ReadonlyArray<string> = []) =>
   })
 
 const run = (file: string, out: string) =>
-  runScenario({ file, out, transport: "nats", seed: Option.none(), display: silent }).pipe(
+  runScenario({ file, out, transport: "nats", seed: Option.none(), display: silent, report: false }).pipe(
     Effect.provide(nodeContext)
   )
 
