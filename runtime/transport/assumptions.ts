@@ -78,7 +78,14 @@ export interface Connecting {
 /** What is wrong with a broker according to its INFO; undefined if it may be signed for. */
 export const faultOf = (
   info: BrokerInfo,
-  { server, user, secured, payloadBytes = leastBrokerPayload }: Connecting
+  connecting: Connecting
+): BrokerUnprotected | BrokerUnfit | BrokerUntrusted | undefined =>
+  faultOfServer(info, connecting) ?? faultOfPayload(info, connecting)
+
+/** The same, but for the size of the messages that it takes. */
+export const faultOfServer = (
+  info: BrokerInfo,
+  { server, user, secured }: Connecting
 ): BrokerUnprotected | BrokerUnfit | BrokerUntrusted | undefined => {
   const unfit = (reason: string, remedy: string) =>
     new BrokerUnfit({ server, reason, remedy, retryable: false })
@@ -111,14 +118,22 @@ export const faultOf = (
       "it asks for a certificate of the party too, which has an NKEY in its place",
       "take verify out of the tls block of its configuration"
     )
-  const { max_payload: payload = 0 } = info
-  if (payload < payloadBytes)
-    return unfit(
-      `it takes messages of ${payload} bytes at most, and ${payloadBytes} are needed`,
-      "raise max_payload in its configuration; nats.conf has 16MB"
-    )
   return undefined
 }
+
+/** Whether it takes messages of the size that is needed. */
+export const faultOfPayload = (
+  { max_payload: payload = 0 }: BrokerInfo,
+  { server, payloadBytes = leastBrokerPayload }: Connecting
+): BrokerUnfit | undefined =>
+  payload >= payloadBytes
+    ? undefined
+    : new BrokerUnfit({
+        server,
+        reason: `it takes messages of ${payload} bytes at most, and ${payloadBytes} are needed`,
+        remedy: "raise max_payload in its configuration; nats.conf has 16MB",
+        retryable: false
+      })
 
 const portOfBrokers = (server: string) =>
   new BrokerUnfit({

@@ -227,7 +227,7 @@ const notConnected = (cause: unknown, { servers, trust }: NatsOptions & { readon
 const isOurs = (cause: unknown): boolean => typeof cause === "object" && cause !== null && "_tag" in cause
 
 /** Why a connection fails, from the names that the system or the client give the error. */
-const whyUnreachable = (cause: unknown): string => {
+export const whyUnreachable = (cause: unknown): string => {
   const code = (cause as { readonly code?: unknown } | undefined)?.code
   switch (code) {
     case ErrorCode.ConnectionRefused:

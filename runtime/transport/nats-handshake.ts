@@ -40,6 +40,9 @@ const longestInfo = 64 * 1024
 /** After half the time, to find out what is silent. */
 const lookMs = 1_000
 
+/** What it takes to hear a broker's first words. */
+export type Listening = Pick<Guard, "server" | "timeoutMs" | "payloadBytes" | "refused">
+
 /**
  * Waits for the broker's INFO; fails if none comes or it does not fit. `keep` gets everything that is read on
  * the way. Nothing is sent to the broker.
@@ -49,22 +52,31 @@ export const introduced = (
   guard: Guard,
   at: { readonly hostname: string; readonly port: number },
   keep: (chunk: Uint8Array) => void
+): Promise<BrokerInfo> => heard(socket, guard, at, keep, (info) => faultOf(info, guard))
+
+/** The broker's INFO, whatever it says; `judge` gives the error with which it is refused. */
+export const heard = (
+  socket: Socket,
+  guard: Listening,
+  at: { readonly hostname: string; readonly port: number },
+  keep: (chunk: Uint8Array) => void,
+  judge: (info: BrokerInfo) => TransportError | undefined
 ): Promise<BrokerInfo> => {
   const { server, timeoutMs } = guard
-  let heard = Buffer.alloc(0)
+  let words = Buffer.alloc(0)
   const read = () => {
-    if (heard.toString("latin1", 0, 5) !== "INFO ".slice(0, heard.length)) throw notBegun(heard, server)
-    const end = heard.indexOf(lineEnd)
+    if (words.toString("latin1", 0, 5) !== "INFO ".slice(0, words.length)) throw notBegun(words, server)
+    const end = words.indexOf(lineEnd)
     if (end === -1) {
-      if (heard.length > longestInfo) throw heardInstead(server, heard)
+      if (words.length > longestInfo) throw heardInstead(server, words)
       return undefined
     }
-    const info = infoIn(heard.toString("utf8", 5, end))
-    if (info === undefined) throw heardInstead(server, heard)
+    const info = infoIn(words.toString("utf8", 5, end))
+    if (info === undefined) throw heardInstead(server, words)
     // A broker says no more before it is answered, unless it has no room for the connection. Anything else
     // that arrives here, before the connection is encrypted, would be taken for the broker's.
-    const more = heard.subarray(end + lineEnd.length)
-    const fault = faultOf(info, guard) ?? (more.length > 0 ? notBegun(more, server) : undefined)
+    const more = words.subarray(end + lineEnd.length)
+    const fault = judge(info) ?? (more.length > 0 ? notBegun(more, server) : undefined)
     if (fault !== undefined) throw fault
     return info
   }
@@ -83,7 +95,7 @@ export const introduced = (
         onData: (chunk) => {
           clearTimeout(look)
           keep(chunk)
-          heard = Buffer.concat([heard, chunk])
+          words = Buffer.concat([words, chunk])
           const info = read()
           if (info === undefined) return
           settle.resolve(info)
@@ -210,7 +222,7 @@ interface Settle<A> {
  */
 const whileOpen = <A>(
   socket: Socket,
-  guard: Guard,
+  guard: Pick<Guard, "server" | "refused">,
   timeoutMs: number,
   onLate: () => TransportError,
   listen: (settle: Settle<A>) => { readonly onData: (chunk: Buffer) => void; readonly done: () => void }

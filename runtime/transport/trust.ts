@@ -14,6 +14,8 @@ import { type BrokerAddressInvalid, checkedAddress } from "./address.ts"
 export interface Trust {
   /** File of the certificates (PEM) of the authorities that sign brokers; by default those of Node. */
   readonly authorities?: string
+  /** The same certificates as a text, where they came with something else than a file of their own. */
+  readonly authoritiesText?: string
   /** The name that the certificate must be for; by default the host in the broker's address. */
   readonly serverName?: string
   /** The connection may cross a network in the clear. */
@@ -75,7 +77,7 @@ const isLoopback = (host: string): boolean =>
 export const tlsSettings = (
   server: string,
   user: string,
-  { authorities, serverName, plaintext }: Trust
+  { authorities, authoritiesText, serverName, plaintext }: Trust
 ): Effect.Effect<TlsSettings | undefined, ConnectionExposed | BrokerUntrusted | BrokerAddressInvalid> =>
   Effect.gen(function* () {
     const address = yield* checkedAddress(server)
@@ -86,6 +88,7 @@ export const tlsSettings = (
     }
     const name = serverName ?? host
     const named = { host: name, servername: isIP(name) === 0 ? name : "" }
+    if (authoritiesText !== undefined) return { ...named, ca: authoritiesText }
     if (authorities === undefined) return named
     const ca = yield* Effect.tryPromise({
       try: async () => {
@@ -126,6 +129,15 @@ const unknownAuthority = new Set([
   "CERT_SIGNATURE_FAILURE"
 ])
 
+/** Where a party knows the authorities from that it accepts. */
+export const authoritiesOf = ({ authorities, authoritiesText }: Trust): string =>
+  authoritiesText === undefined ? (authorities ?? "Node's own list") : "the invitation"
+
+export const authorityRemedy = ({ authoritiesText }: Trust): string =>
+  authoritiesText === undefined
+    ? "set NATS_CA to the file with the certificate of the authority that signed it, and use tls:// in NATS_URL"
+    : "ask who runs the broker for its authority's certificate, and who invited you for an invitation with it (invite --ca)"
+
 /** What a connection error says about the broker's certificate; undefined if it has another cause. */
 export const untrusted = (cause: unknown, server: string, trust: Trust): BrokerUntrusted | undefined => {
   const code = codeOf(cause)
@@ -133,8 +145,8 @@ export const untrusted = (cause: unknown, server: string, trust: Trust): BrokerU
   if (code === undefined) return undefined
   if (unknownAuthority.has(code))
     return told(
-      `its certificate is signed by none of the authorities in ${trust.authorities ?? "Node's own list"} (${code})`,
-      "set NATS_CA to the file with the certificate of the authority that signed it, and use tls:// in NATS_URL"
+      `its certificate is signed by none of the authorities in ${authoritiesOf(trust)} (${code})`,
+      authorityRemedy(trust)
     )
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
     return told(

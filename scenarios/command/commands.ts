@@ -15,6 +15,8 @@ import type { SaidOfFiles } from "../inspect/file-settings.ts"
 import type { MemberOptions } from "../run/helper-process.ts"
 import type { ActorOptions } from "../run/party-process.ts"
 import type { ServingOptions } from "../run/serving-process.ts"
+import type { InviteOptions } from "../setup/invite.ts"
+import type { JoinOptions } from "../setup/join.ts"
 import { type Answer, answer } from "../text/answer.ts"
 import { version } from "../text/version.ts"
 import { dataFiles, initArguments, written } from "./data-options.ts"
@@ -39,6 +41,8 @@ import {
   format,
   hosts,
   identityFile,
+  inviteArguments,
+  joinArguments,
   logsFolder,
   model,
   modulus,
@@ -52,6 +56,7 @@ import {
   rows,
   seed,
   seeds,
+  siteArguments,
   target,
   transport,
   trialEpochs,
@@ -225,6 +230,23 @@ export interface IdentityRequest {
   readonly nkey: Option.Option<string>
 }
 
+/** A request for `bicameral invite`. */
+export type InviteRequest = Omit<InviteOptions, "version">
+
+/** A request for `bicameral join`. */
+export type JoinRequest = Omit<JoinOptions, "version">
+
+/** A request for `bicameral doctor`. */
+export interface DoctorRequest {
+  /** An invitation, or a scenario, of which the next three are needed. */
+  readonly file: string
+  readonly party: Option.Option<string>
+  readonly identity: Option.Option<string>
+  readonly state: Option.Option<string>
+  /** Seconds that the other parties may take to answer. */
+  readonly wait: number
+}
+
 /** An error for people. Its message names culprit and remedy. */
 export interface Failure {
   readonly message: string
@@ -270,6 +292,12 @@ export interface CommandHandlers<R> extends ServingHandlers<Failure, R> {
   readonly identity: (request: IdentityRequest) => Effect.Effect<Answer, Failure, R>
   /** Returns the variables with the NKEYs of a scenario's parties. */
   readonly nkeys: (file: string) => Effect.Effect<Answer, Failure, R>
+  /** Writes an invitation for each party of a scenario. */
+  readonly invite: (request: InviteRequest) => Effect.Effect<void, Failure, R>
+  /** Replies to an invitation, or takes part in its run. */
+  readonly join: (request: JoinRequest) => Effect.Effect<void, Failure, R>
+  /** Examines a party's site and prints what it finds. Fails, too, where something is wrong. */
+  readonly doctor: (request: DoctorRequest) => Effect.Effect<void, Failure, R>
   /** Serves as one party until the run is over. */
   readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
   /** Serves as one party of a served model until it is ended. */
@@ -392,6 +420,38 @@ const firstCommands = <R>(handlers: Pick<CommandHandlers<R>, "inspect" | "init">
   )
 })
 
+/** What comes before a run of parties on hosts of their own. */
+const setupCommands = <R>(handlers: Pick<CommandHandlers<R>, "invite" | "join" | "doctor">) => ({
+  invite: Command.make("invite", inviteArguments, ({ accept, fingerprints, ...request }) =>
+    Effect.gen(function* () {
+      const wrong = (reason: string) => new WrongWords({ reason, help: "bicameral invite" })
+      if (accept && request.replies.length === 0)
+        return yield* wrong("--accept takes replies; name their files")
+      if (!accept && request.replies.length > 0)
+        return yield* wrong(`${JSON.stringify(request.replies[0])} is one word too many without --accept`)
+      const told = Option.match(fingerprints, {
+        onNone: () => [],
+        onSome: (text) => text.split(",").map((each) => each.trim())
+      })
+      yield* handlers.invite({ ...request, fingerprints: told })
+    })
+  ).pipe(
+    Command.withDescription(
+      "Writes a signed invitation for each party of a scenario, and takes their replies; each party then joins with its file"
+    )
+  ),
+  join: Command.make("join", joinArguments, handlers.join).pipe(
+    Command.withDescription(
+      "Joins a run by an invitation: replies to it with an identity of its own, or takes part until the run is over"
+    )
+  ),
+  doctor: Command.make("doctor", siteArguments, handlers.doctor).pipe(
+    Command.withDescription(
+      "Examines a party's site before a run, on the party's own machine: everything that can be wrong, each with its remedy"
+    )
+  )
+})
+
 /** A run of all parties on this machine, whole or in parts. */
 const runCommands = <R>(handlers: Pick<CommandHandlers<R>, "run" | "deal" | "resume">) => {
   const run = Command.make("run", { file, out, transport, seed, faults, compare, view }, handlers.run).pipe(
@@ -507,6 +567,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   const actor = actorCommand(handlers)
   const { identity, nkeys } = identityCommands(handlers)
   const { admit, ask, gateway } = servingCommands(handlers)
+  const { doctor, invite, join } = setupCommands(handlers)
   const all = [
     init,
     inspect,
@@ -530,6 +591,9 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     identity,
     nkeys,
     admit,
+    invite,
+    join,
+    doctor,
     actor
   ] as const
   const bicameral = Command.make("bicameral").pipe(

@@ -3,14 +3,11 @@
  * `bicameral nkeys` gives the broker of a scenario the NKEYs of its parties. Neither prints anything secret.
  */
 import { Effect, Option } from "effect"
-import { IdentitiesMissing } from "../../actors/party/directory.ts"
 import { fingerprintOf } from "../../protocol/channels/fingerprint.ts"
 import { publicTextOf } from "../../protocol/channels/identity.ts"
-import { drawNkey, publicNkey } from "../../protocol/channels/nkey.ts"
-import { everyUser, nkeyVariable } from "../../runtime/broker/start.ts"
-import { identitiesOfScenario, partiesOf } from "../description/agreement.ts"
 import { loadScenario } from "../description/load.ts"
 import { identityAt, writeNkey } from "../folders/identity-file.ts"
+import { nkeysOfBroker } from "../setup/broker-nkeys.ts"
 import type { IdentityRequest } from "./commands.ts"
 
 /** Gives the public text of the identity in a file, which is made if it is not there, and the lines for the scenario. */
@@ -38,12 +35,6 @@ export const showIdentity = Effect.fn("Identity.show")(function* ({ file, nkey }
  */
 export const showNkeys = Effect.fn("Identity.nkeys")(function* (file: string) {
   const { scenario } = yield* loadScenario(file)
-  const listed = identitiesOfScenario(scenario)
-  const missing = partiesOf(scenario).filter((actor) => !listed.has(actor))
-  if (missing.length > 0) return yield* new IdentitiesMissing({ parties: missing })
-  const variables = everyUser.map((user) => ({
-    name: nkeyVariable(user),
-    value: listed.get(user)?.nkey ?? publicNkey(drawNkey())
-  }))
+  const variables = yield* nkeysOfBroker(scenario)
   return { text: variables.map(({ name, value }) => `${name}=${value}`).join("\n"), value: { variables } }
 })

@@ -133,6 +133,21 @@ const bicameral = commandLine({
       Effect.promise(() => import("./admit.ts")),
       ({ admitAsker }) => admitAsker(request)
     ),
+  invite: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./setup.ts")),
+      ({ inviteParties }) => inviteParties(request)
+    ),
+  join: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./setup.ts")),
+      ({ joinRun }) => joinRun(request)
+    ),
+  doctor: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./doctor.ts")),
+      ({ examineSite }) => examineSite(request)
+    ),
   actor: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../run/party-process.ts")),

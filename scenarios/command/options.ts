@@ -4,6 +4,7 @@ import * as Options from "@effect/cli/Options"
 import { Option } from "effect"
 import { maxAskers } from "../../protocol/messages/subjects.ts"
 import { mostQuota } from "../../protocol/serving/quota.ts"
+import { serviceFormats } from "../setup/services.ts"
 
 export const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
 
@@ -265,6 +266,99 @@ export const user = Options.text("user").pipe(
   Options.withDescription("Takes the files of this user alone, which must hold whole rows"),
   Options.optional
 )
+
+const inFolder = (option: string, placeholder: string, description: string) =>
+  Options.text(option).pipe(
+    Options.withPseudoName(placeholder),
+    Options.withDescription(description),
+    Options.optional
+  )
+
+export const inviteArguments = {
+  file,
+  replies: Args.text({ name: "REPLY" }).pipe(
+    Args.withDescription("With --accept, the replies that bicameral join has written for the parties"),
+    Args.repeated,
+    Args.withDefault<ReadonlyArray<string>>([])
+  ),
+  accept: Options.boolean("accept").pipe(
+    Options.withDescription("Takes replies, and writes the invitations anew with what is known then")
+  ),
+  fingerprints: inFolder(
+    "fingerprints",
+    "F,F…",
+    "Fingerprints of the replies, as their parties told them over another way; asked for when left out"
+  ),
+  renew: Options.boolean("renew").pipe(
+    Options.withDescription("Lets a reply replace an identity that is known")
+  ),
+  broker: inFolder("broker", "URL", "The broker's address, tls://HOST:PORT; as before when left out"),
+  ca: inFolder(
+    "ca",
+    "FILE",
+    "Certificates (PEM) of the authorities that sign the broker's; as before when left out, and at first those of Node"
+  ),
+  serverName: inFolder(
+    "server-name",
+    "NAME",
+    "The name that the broker's certificate is for, where it is not that of the address"
+  ),
+  run: inFolder("run", "ID", "Name of the run; as before when left out, and at first made of name and time"),
+  out: inFolder("out", "DIR", "Folder of the invitations; FILE.invitations without its ending when left out"),
+  identity: inFolder(
+    "identity",
+    "FILE",
+    "The inviter's identity, made if it is not there; inviter.identity in the folder when left out"
+  ),
+  format: understood(
+    "format",
+    serviceFormats.join("|"),
+    (text) => serviceFormats.find((each) => each === text),
+    serviceFormats.join(" or ")
+  ).pipe(
+    Options.withDescription("Also writes a file for each party that has it started by systemd or compose"),
+    Options.optional
+  )
+}
+
+export const joinArguments = {
+  file: Args.text({ name: "INVITATION" }).pipe(
+    Args.withDescription("The invitation of this party; what the party makes lies next to it")
+  ),
+  inviter: inFolder(
+    "inviter",
+    "F",
+    "The inviter's fingerprint, as it was told over another way; asked for the first time when left out"
+  ),
+  renew: Options.boolean("renew").pipe(
+    Options.withDescription("Makes another identity, and a reply with it, before a run begins")
+  )
+}
+
+export const siteArguments = {
+  file: Args.text({ name: "FILE" }).pipe(
+    Args.withDescription("An invitation; or a scenario, with --party and the environment of that party")
+  ),
+  party: Options.text("party").pipe(
+    Options.withPseudoName("ROLE"),
+    Options.withDescription("Of a scenario, the party of this machine, as for bicameral actor"),
+    Options.optional
+  ),
+  identity: Options.text("identity").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("Of a scenario, the party's identity, as for bicameral actor"),
+    Options.optional
+  ),
+  state: Options.text("state").pipe(
+    Options.withPseudoName("DIR"),
+    Options.withDescription("Of a scenario, the folder that the party will have, as for bicameral actor"),
+    Options.optional
+  ),
+  wait: wholeNumber("wait", 0, 86_400, "0 to 86400").pipe(
+    Options.withDescription("Seconds that other parties may take to answer; 3 when left out"),
+    Options.withDefault(3)
+  )
+}
 
 export const actorArguments = {
   role: Args.text({ name: "ROLE" }).pipe(

@@ -170,7 +170,7 @@ const isOwn = ({ moment, party }: PlannedEvent, actor: string): boolean => {
 }
 
 /** The system's clock with another date. Waits do not depend on the date. */
-const skewed = (offsetMs: () => number): Clock.Clock => {
+export const skewed = (offsetMs: () => number): Clock.Clock => {
   const real = Clock.make()
   const millis = () => real.unsafeCurrentTimeMillis() + offsetMs()
   return {

@@ -125,6 +125,16 @@ const closeToOthers = async (folder: string): Promise<void> => {
   if (((await stat(folder)).mode & 0o077) !== 0) await chmod(folder, 0o700)
 }
 
+/** Whether a party has taken a folder for a run, and not ended there. */
+export const hasBegun = (folder: string): Effect.Effect<boolean, StoreFailed> =>
+  Effect.tryPromise({
+    try: async () =>
+      (await idOf(join(folder, partyMarkEntry))) !== undefined &&
+      (await idOf(join(folder, endEntry))) === undefined,
+    catch: (error) =>
+      new StoreFailed({ operation: "use the folder", place: folder, reason: fileReason(error) })
+  })
+
 /** Whether the party that holds its folder has begun to erase what it stored, as a run ends. */
 export const hasEndRecord = (folder: string): Effect.Effect<boolean, StoreFailed> =>
   Effect.tryPromise({

@@ -9,7 +9,8 @@ import { type DirectorOptions, direct, directDealing } from "../../actors/direct
 import { type Agreement, reopens } from "../../actors/party/agreement.ts"
 import { refuseFinished } from "../../actors/party/erasure.ts"
 import { type Role, serve } from "../../actors/roles.ts"
-import { accessFromEnvironment } from "../../runtime/broker/access.ts"
+import type { PartyIdentity } from "../../protocol/channels/identity.ts"
+import { accessFromEnvironment, type BrokerAccess } from "../../runtime/broker/access.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
 import { findKeptKey, findStateKey } from "../../runtime/storage/state-key.ts"
 import { Store } from "../../runtime/storage/store.ts"
@@ -79,7 +80,7 @@ const directRun = (agreement: Agreement, usersLeave: boolean, onlyDeal: boolean)
 
 /** What is done to this party on purpose; undefined where nothing is. */
 const injectedFaults = (
-  { faults: file, state }: ActorOptions,
+  { faults: file, state }: Pick<ActorOptions, "faults" | "state">,
   { scenario }: LoadedScenario,
   agreement: Agreement,
   actor: string
@@ -102,19 +103,42 @@ const serveAs = (agreement: Agreement, role: Role) =>
   })
 
 /** What a party of a training from an archive has of the users' run. */
-const keptFor = ({ reopens, from, fromKey }: ActorOptions, actor: string) =>
+const keptFor = (
+  { reopens, from, fromKey }: Pick<ActorOptions, "reopens" | "from" | "fromKey">,
+  actor: string
+) =>
   Effect.gen(function* () {
     if (Option.isNone(reopens) || Option.isNone(from)) return Layer.empty
     const secret = yield* findKeptKey({ actor, folder: from.value, file: fromKey })
     return keptLayer(from.value, actor, secret)
   })
+/** What a party proves itself with, and where its broker is. */
+interface Credentials<E> {
+  readonly own: PartyIdentity
+  readonly access: Effect.Effect<BrokerAccess, E>
+}
 
 /** Runs one party over NATS to the end of the run, or until the process that started it is gone. */
 export const runActor = (options: ActorOptions) =>
   Effect.gen(function* () {
-    const { run, state } = options
-    yield* checkRunName(run)
+    yield* checkRunName(options.run)
     const loaded = yield* loadScenario(options.scenario)
+    yield* runParty(options, loaded, (actor) =>
+      Effect.map(ownIdentity(actor, options.identity), (own) => ({
+        own,
+        access: accessFromEnvironment(actor, own.nkey)
+      }))
+    )
+  })
+
+/** The same of a scenario that was read, with what `credentialsOf` an actor gives. */
+export const runParty = <E, E2>(
+  options: Omit<ActorOptions, "scenario" | "identity">,
+  loaded: LoadedScenario,
+  credentialsOf: (actor: string) => Effect.Effect<Credentials<E2>, E>
+) =>
+  Effect.gen(function* () {
+    const { run, state } = options
     const { placement, seed } = loaded.scenario
     const givenSeed = Option.getOrUndefined(options.seed) ?? seed
     const agreement = Option.match(options.reopens, {
@@ -125,10 +149,11 @@ export const runActor = (options: ActorOptions) =>
     // What is wrong with the party's own files or identity is found out before it connects.
     const serving = yield* servingRole(actor, loaded, agreement)
     const kept = yield* keptFor(options, actor)
-    const own = yield* ownIdentity(actor, options.identity)
+    const credentials = yield* credentialsOf(actor)
+    const { own } = credentials
     const keys = keysOfScenario(loaded.scenario)
     const directory = yield* directoryOfParty(agreement, { name: actor, run }, own.channel, keys)
-    const access = yield* accessFromEnvironment(actor, own.nkey)
+    const access = yield* credentials.access
     yield* holdPartyFolder(state, { actor, run })
     const ended = yield* hasEndRecord(state)
     const stateKey = yield* findStateKey({ actor, folder: state, file: options.stateKey, ended })

@@ -38,6 +38,9 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     ask: nothing,
     gateway: nothing,
     admit: () => Effect.succeed({ text: "", value: null }),
+    invite: nothing,
+    join: nothing,
+    doctor: nothing,
     actor: nothing,
     servingActor: nothing,
     member: nothing

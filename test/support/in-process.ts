@@ -7,6 +7,7 @@ import { askRows, runGateway } from "../../scenarios/command/ask.ts"
 import { auditAndReport } from "../../scenarios/command/audit.ts"
 import { checkScenario } from "../../scenarios/command/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
+import { examineSite } from "../../scenarios/command/doctor.ts"
 import { exportModel } from "../../scenarios/command/export.ts"
 import { showIdentity, showNkeys } from "../../scenarios/command/identity.ts"
 import { initScenario } from "../../scenarios/command/init.ts"
@@ -15,6 +16,7 @@ import { inspectRun } from "../../scenarios/command/inspect-run.ts"
 import { predictRows } from "../../scenarios/command/predict.ts"
 import { dealAndReport, resumeAndReport, runAndReport, trainAndReport } from "../../scenarios/command/run.ts"
 import { serveModelOfRun } from "../../scenarios/command/serve.ts"
+import { inviteParties, joinRun } from "../../scenarios/command/setup.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
 import { tuneScenario } from "../../scenarios/command/tune.ts"
 import { makeReport, viewRun } from "../../scenarios/command/view.ts"
@@ -59,6 +61,9 @@ export const command = (...words: ReadonlyArray<string>) =>
       admit: admitAsker,
       ask: askRows,
       gateway: runGateway,
+      invite: inviteParties,
+      join: joinRun,
+      doctor: examineSite,
       actor: runActor,
       servingActor: runServing,
       serve: serveModelOfRun,

@@ -34,10 +34,12 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "reference",
       "report",
       "run",
+      "setup",
       "simulation",
       "text",
       "view"
     ],
+    setup: ["description", "folders", "run", "text"],
     run: [
       "description",
       "gateway",

@@ -60,6 +60,9 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       ask: note,
       gateway: note,
       admit: (request) => Effect.as(note(request), { text: "", value: null }),
+      invite: note,
+      join: note,
+      doctor: note,
       actor: note,
       servingActor: note,
       member: note

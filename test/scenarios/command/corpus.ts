@@ -122,6 +122,19 @@ const accepted: ReadonlyArray<ParsedCase> = [
   parsed([...kgc, "--run", "r-1"], asked({ role: "kgc", run: "r-1" })),
   parsed(["actor", "cloud0", "--join", "--run", "r", "--threads", "2"], asked({ kind: "worker" })),
   parsed(["actor", "cloud0", "--lane", "--run", "r"], asked({ kind: "lane" })),
+  parsed(
+    ["invite", "a.yaml", "--broker", "tls://b:4222", "--format", "systemd"],
+    asked({ file: "a.yaml", replies: [], broker: { value: "tls://b:4222" }, format: { value: "systemd" } })
+  ),
+  parsed(
+    ["invite", "a.yaml", "--accept", "kgc.reply", "user1.reply", "--fingerprints", "ab cd, ef"],
+    asked({ replies: ["kgc.reply", "user1.reply"], fingerprints: ["ab cd", "ef"], renew: false })
+  ),
+  parsed(["join", "user1.invitation"], asked({ file: "user1.invitation", renew: false })),
+  parsed(
+    ["doctor", "a.yaml", "--party", "kgc", "--wait", "0", "--json"],
+    asked({ file: "a.yaml", party: { value: "kgc" }, wait: 0, json: true })
+  ),
   parsed(["--log-level", "debug", "check", "a.yaml"], asked({ file: "a.yaml" })),
   parsed([], printed(/COMMANDS[\s\S]*- run [\s\S]*- actor /)),
   parsed(["--help"], printed(/COMMANDS/)),
@@ -135,12 +148,16 @@ const accepted: ReadonlyArray<ParsedCase> = [
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
 const choose =
-  /choose one of init, inspect, run, deal, train, archive, resume, view, report, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, actor; see bicameral --help$/
+  /choose one of init, inspect, run, deal, train, archive, resume, view, report, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, invite, join, doctor, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed(["frobnicate", "a.yaml"], refused(/"frobnicate" is no command/, choose)),
   parsed(["Run", "a.yaml"], refused(/"Run" is no command/, choose)),
+  parsed(["invite", "a.yaml", "kgc.reply"], refused(/"kgc\.reply" is one word too many without --accept/)),
+  parsed(["invite", "a.yaml", "--accept"], refused(/--accept takes replies/, help("invite"))),
+  parsed(["invite", "a.yaml", "--format", "docker"], refused(/--format must be systemd or compose/)),
+  parsed(["join"], refused(/join needs INVITATION/, help("join"))),
   parsed(["a.yaml"], refused(/"a\.yaml" is no command/, choose)),
   parsed([""], refused(/"" is no command/, choose)),
   parsed(["--seed", "1", "run", "a.yaml"], refused(/"--seed" is no command/, choose)),

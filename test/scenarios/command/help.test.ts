@@ -31,6 +31,9 @@ const program = commandLine({
   ask: nothing,
   gateway: nothing,
   admit: () => Effect.succeed({ text: "", value: null }),
+  invite: nothing,
+  join: nothing,
+  doctor: nothing,
   actor: nothing,
   servingActor: nothing,
   member: nothing
@@ -51,7 +54,7 @@ const printed = (words: ReadonlyArray<string>) =>
   })
 
 const commands =
-  "init inspect run deal train archive resume view report simulate check tune predict export serve ask gateway audit inspect-run identity nkeys admit actor".split(
+  "init inspect run deal train archive resume view report simulate check tune predict export serve ask gateway audit inspect-run identity nkeys admit invite join doctor actor".split(
     " "
   )
 

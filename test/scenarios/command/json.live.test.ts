@@ -51,6 +51,9 @@ const cases = (file: string, folder: string): ReadonlyMap<string, ReadonlyArray<
     ["train", [refused("train", missing)]],
     ["archive", [{ words: ["archive", "list", folder], result: [] }, refused("archive", "show", missing)]],
     ["serve", [refused("serve", missing)]],
+    ["invite", [refused("invite", missing)]],
+    ["join", [refused("join", missing)]],
+    ["doctor", [refused("doctor", file)]],
     ["view", [refused("view", missing)]],
     [
       "report",

@@ -14,10 +14,13 @@ import {
   type CheckRequest,
   commandLine,
   type DealRequest,
+  type DoctorRequest,
   type ExportRequest,
   type IdentityRequest,
   type InitRequest,
   type InspectRequest,
+  type InviteRequest,
+  type JoinRequest,
   type PredictRequest,
   type RunRequest,
   type ServeRequest,
@@ -61,10 +64,13 @@ type Asked =
   | RunRequest
   | CheckRequest
   | DealRequest
+  | DoctorRequest
   | ExportRequest
   | IdentityRequest
   | InitRequest
   | InspectRequest
+  | InviteRequest
+  | JoinRequest
   | PredictRequest
   | ActorOptions
   | MemberOptions
@@ -105,6 +111,9 @@ const given = (...words: ReadonlyArray<string>) =>
       ask: note,
       gateway: note,
       admit: (request) => Effect.as(note(request), { text: `admission in ${request.file}`, value: null }),
+      invite: note,
+      join: note,
+      doctor: note,
       actor: note,
       servingActor: note,
       member: note
@@ -266,7 +275,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, view, report, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, view, report, simulate, check, tune, predict, export, serve, ask, gateway, audit, inspect-run, identity, nkeys, admit, invite, join, doctor, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
