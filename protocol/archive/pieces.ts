@@ -33,7 +33,7 @@ const bound = ({ run, user, piece }: PieceName): Uint8Array =>
 export const sealPiece = (key: Uint8Array, name: PieceName, words: Uint8Array): Uint8Array =>
   sealFresh(key, bound(name), words)
 
-/** The words again. */
+/** The words again, decrypted in place: `sealed` is of no other use afterwards. */
 export const openPiece = (
   key: Uint8Array,
   name: PieceName,

@@ -18,8 +18,8 @@ const left = <A, E>(result: Either.Either<A, E>): E => Either.getOrThrow(Either.
 describe("pieces of the archive", () => {
   it("open under their key and name, to the words", () => {
     const sealed = sealPiece(key, name, words)
-    expect(Either.getOrThrow(openPiece(key, name, sealed))).toEqual(words)
     expect(Buffer.from(sealed).includes(Buffer.from(words))).toBe(false)
+    expect(Either.getOrThrow(openPiece(key, name, sealed.slice()))).toEqual(words)
     expect(sealPiece(key, name, words)).not.toEqual(sealed)
     expect(pieceEntry(name)).toBe("archive-user1-3")
   })
@@ -33,9 +33,9 @@ describe("pieces of the archive", () => {
     }
     for (const length of [0, 12, 27, sealed.length - 1])
       expect(Either.isLeft(openPiece(key, name, sealed.slice(0, length)))).toBe(true)
-    expect(Either.isLeft(openPiece(new Uint8Array(16), name, sealed))).toBe(true)
+    expect(Either.isLeft(openPiece(new Uint8Array(16), name, sealed.slice()))).toBe(true)
     for (const other of [{ run: "run-8" }, { user: "user2" }, { piece: 4 }])
-      expect(Either.isLeft(openPiece(key, { ...name, ...other }, sealed))).toBe(true)
+      expect(Either.isLeft(openPiece(key, { ...name, ...other }, sealed.slice()))).toBe(true)
   })
 })
 
