@@ -132,7 +132,10 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           expect(tested?.total).toBeLessThan(succeeded(all.outcome).tested!.total)
           expect(kept).toMatchObject({
             user1: { kept: [], sealed: ["what it had stored: it was absent and has erased nothing"] },
-            user2: { kept: ["the model"], sealed: ["its secret key and its share of the joint key"] }
+            user2: {
+              kept: ["the model"],
+              sealed: ["its secret key and its share of the joint key", "its held-out cells"]
+            }
           })
         })
       )

@@ -132,8 +132,8 @@ const accepted: ReadonlyArray<ParsedCase> = [
   ),
   parsed(["join", "user1.invitation"], asked({ file: "user1.invitation", renew: false })),
   parsed(
-    ["doctor", "a.yaml", "--party", "kgc", "--wait", "0", "--json"],
-    asked({ file: "a.yaml", party: { value: "kgc" }, wait: 0, json: true })
+    ["doctor", "a.yaml", "--party", "kgc", "--wait", "0"],
+    asked({ file: "a.yaml", party: { value: "kgc" }, wait: 0 })
   ),
   parsed(["--log-level", "debug", "check", "a.yaml"], asked({ file: "a.yaml" })),
   parsed([], printed(/COMMANDS[\s\S]*- run [\s\S]*- actor /)),
