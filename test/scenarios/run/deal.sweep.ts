@@ -75,7 +75,6 @@ describe("deal", () => {
         yield* dealScenario({ ...dealt, onUp }).pipe(Effect.provide(nodeContext), Effect.ensuring(ended))
         expect(victims, dealing).toEqual([])
         expect(notes[0]).toContain("cloud 1 stores")
-        expect(notes.at(-1)).toContain(`bicameral resume ${out}`)
         // Each epoch has a stretch of steps and one of an evaluation.
         expect(stored()).toBe(2 * epochs)
         rmSync(join(out, "parties", "kgc", "stable"), { recursive: true, force: true })

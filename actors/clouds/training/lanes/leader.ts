@@ -181,7 +181,9 @@ class Leader {
     ]
   }
 
-  dealers({ pairs, ...session }: DealingSession): ReadonlyArray<LaneDealer> {
+  dealers(dealing: DealingSession): ReadonlyArray<LaneDealer> {
+    const { dealt, epoch, of, orderKey, pairs, prgKey, step } = dealing
+    const session = { dealt, epoch, of, orderKey, prgKey, step }
     const ask = { deadlineMs: partTimeoutMs(this.#agreement), phase: "train" }
     return pairs.map(
       ({ own, peer }): LaneDealer =>
