@@ -168,6 +168,33 @@ const answered = (request: Request, { deadlineMs, outputs }: AskerOptions) =>
     )
   }).pipe(Effect.withSpan("asker.predict", { attributes: { rows: request.rows } }))
 
+/** What a cloud says of the model and of this asker's quota. */
+const serviceAt = (cloud: 0 | 1, deadlineMs: number) =>
+  Effect.gen(function* () {
+    const to = `cloud${cloud}`
+    return yield* (yield* Party).ask(to, AskService, {}, { deadlineMs }).pipe(
+      Effect.mapError(lostOrRefused(to)),
+      Effect.catchIf(
+        (error): error is Lost => error instanceof Lost,
+        ({ error, reason }) => new TryAgain({ rows: 0, waitedMs: deadlineMs, reason, error })
+      )
+    )
+  })
+
+/** Refuses rows of several requests that a quota does not have left, before any of them is charged. */
+const requireQuota = (rows: number, deadlineMs: number) =>
+  Effect.forEach([0, 1] as const, (cloud) =>
+    Effect.flatMap(serviceAt(cloud, deadlineMs), ({ rowsLeft = Number.POSITIVE_INFINITY }) =>
+      rows <= rowsLeft
+        ? Effect.void
+        : new ServiceRefused({
+            cloud: `cloud${cloud}`,
+            reason: `these are ${rows} rows, and ${rowsLeft} are left of the quota; none was asked`,
+            error: "QuotaSpent"
+          })
+    )
+  )
+
 /** The asker that this party is. */
 export const makeAsker = (options: AskerOptions) =>
   Effect.gen(function* () {
@@ -182,6 +209,7 @@ export const makeAsker = (options: AskerOptions) =>
         const pieces = Array.from({ length: Math.ceil(features.length / wordsOfPiece) }, (_, i) =>
           features.subarray(i * wordsOfPiece, (i + 1) * wordsOfPiece)
         )
+        if (pieces.length > 1) yield* requireQuota(features.length / inputs, deadlineMs)
         const scores = new Float64Array((features.length / inputs) * outputs)
         yield* Effect.forEach(
           pieces,
@@ -195,13 +223,7 @@ export const makeAsker = (options: AskerOptions) =>
         )
         return scores
       }).pipe(Effect.provideService(Party, party))
-    const service = party.ask("cloud0", AskService, {}, { deadlineMs }).pipe(
-      Effect.mapError(lostOrRefused("cloud0")),
-      Effect.catchIf(
-        (error): error is Lost => error instanceof Lost,
-        ({ error, reason }) => new TryAgain({ rows: 0, waitedMs: deadlineMs, reason, error })
-      )
-    )
+    const service = Effect.provideService(serviceAt(0, deadlineMs), Party, party)
     const asker: Asker = { service, predict }
     return asker
   })

@@ -20,11 +20,18 @@ export class RequestUnfit extends Data.TaggedError("RequestUnfit")<{
   }
 }
 
-/** More is waiting than a cloud keeps. */
-export class ServiceBusy extends Data.TaggedError("ServiceBusy")<{ readonly waitingRows: number }> {
+/** A name of a request serves for one: what is charged once is not asked twice with other rows. */
+export const usedName = (asker: string): RequestUnfit =>
+  new RequestUnfit({ asker, why: "other rows came under its name; draw a name at random for each request" })
+
+/** More of an asker is waiting than a cloud keeps. */
+export class ServiceBusy extends Data.TaggedError("ServiceBusy")<{
+  readonly asker: string
+  readonly waitingRows: number
+}> {
   readonly retryable = true
   override get message(): string {
-    return `${this.waitingRows} rows are waiting already; ask again in a moment`
+    return `${this.waitingRows} rows of ${this.asker} are waiting already; ask again in a moment`
   }
 }
 
@@ -36,11 +43,11 @@ export class NotAnsweredInTime extends Data.TaggedError("NotAnsweredInTime")<{ r
   }
 }
 
-/** One cloud has its share of a request and the other has not. */
-export class OtherShareMissing extends Data.TaggedError("OtherShareMissing")<{ readonly cloud: string }> {
+/** The answer goes to the request that came last under a name. */
+export class AskedAgain extends Data.TaggedError("AskedAgain")<{ readonly asker: string }> {
   readonly retryable = true
   override get message(): string {
-    return `${this.cloud} has no share of these rows; send both shares again`
+    return `${this.asker} has asked the same again since, and is answered there`
   }
 }
 

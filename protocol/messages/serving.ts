@@ -56,8 +56,8 @@ export const ServiceKey = ask(
 )
 
 /**
- * C0 has these requests computed together. C1 replies with the step whose masks serve it; or with the places of those requests
- * of which it has no share, and then nothing is computed.
+ * C0 has these requests computed together. C1 replies with the places of those requests of which it has no
+ * share, which are left out, and with the step whose masks serve the others, if there are any.
  */
 export const ServeBatch = ask(
   "ServeBatch",

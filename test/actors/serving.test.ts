@@ -146,6 +146,109 @@ layer(Logger.remove(Logger.defaultLogger), { excludeTestServices: true })("a ser
       })
   )
 
+  it.scoped("charges nothing of a prediction in several requests that goes beyond the quota", () =>
+    Effect.gen(function* () {
+      const served = yield* serving(mostRows + 1)
+      const { inputs } = served.plan.network
+      const asker = yield* askerNamed(served, "asker1")
+      const refused = yield* Effect.flip(asker.predict(numbers(1n, (mostRows + 2) * inputs)))
+      expect(refused).toMatchObject({ _tag: "ServiceRefused", cloud: "cloud0", error: "QuotaSpent" })
+      expect(refused.message).toContain("are left of the quota; none was asked")
+      expect((yield* asker.service).rowsLeft).toBe(mostRows + 1)
+    })
+  )
+
+  it.scoped(
+    "answers other rows under a name that was used neither while it waits nor later, at no cloud",
+    () =>
+      Effect.gen(function* () {
+        const served = yield* serving(10)
+        const { inputs } = served.plan.network
+        const { party, service } = yield* askerNamed(served, "asker1")
+        const id = new Uint8Array(16).fill(7)
+        const rows = 2
+        const seed = (fill: number) => new Uint8Array(16).fill(fill)
+        const words = (fill: number) => new Uint8Array(rows * inputs * 8).fill(fill)
+        const asked = (cloud: number, share: Uint8Array) => {
+          const request = { id, rows, share, withinMs: patienceMs }
+          return party.ask(`cloud${cloud}`, Predict, request, { deadlineMs: patienceMs })
+        }
+        const refusedAt = (cloud: number, share: Uint8Array) =>
+          Effect.map(Effect.flip(asked(cloud, share)), ({ message }) =>
+            expect(message).toContain("other rows came under its name; draw a name at random")
+          )
+        const first = yield* Effect.fork(asked(0, seed(1)))
+        yield* Effect.repeat(service, { until: ({ rowsLeft }) => rowsLeft === 8 })
+        yield* refusedAt(0, seed(2))
+        yield* asked(1, words(1))
+        yield* Fiber.join(first)
+        yield* refusedAt(0, seed(2))
+        yield* refusedAt(1, words(2))
+        yield* Effect.all([asked(0, seed(1)), asked(1, words(1))], { concurrency: 2 })
+        expect((yield* service).rowsLeft).toBe(8)
+      })
+  )
+
+  it.scoped("answers the last of those that ask the same, and tells the others so", () =>
+    Effect.gen(function* () {
+      const served = yield* serving(10)
+      const { inputs } = served.plan.network
+      const { party, service } = yield* askerNamed(served, "asker1")
+      const request = { id: new Uint8Array(16), rows: 1, withinMs: patienceMs }
+      const asked = (cloud: number, share: Uint8Array) =>
+        party.ask(`cloud${cloud}`, Predict, { ...request, share }, { deadlineMs: patienceMs })
+      const earlier = yield* Effect.fork(Effect.flip(asked(0, new Uint8Array(16))))
+      yield* Effect.repeat(service, { until: ({ rowsLeft }) => rowsLeft === 9 })
+      const later = yield* Effect.fork(asked(0, new Uint8Array(16)))
+      expect((yield* Fiber.join(earlier)).message).toContain("asked the same again since")
+      const [one, other] = [yield* asked(1, new Uint8Array(inputs * 8)), yield* Fiber.join(later)]
+      expect(other).toMatchObject({ session: one.session, step: one.step })
+    })
+  )
+
+  it.scoped("answers others while one asker sends cloud 1 nothing, and charges a name again in the end", () =>
+    Effect.gen(function* () {
+      const served = yield* serving(1000)
+      const { inputs } = served.plan.network
+      const { party, service } = yield* askerNamed(served, "asker1")
+      const half = (fill: number) => {
+        const request = { id: new Uint8Array(16).fill(fill), rows: 1, share: new Uint8Array(16) }
+        return party.ask("cloud0", Predict, { ...request, withinMs: patienceMs }, { deadlineMs: patienceMs })
+      }
+      for (let i = 0; i < 20; i++) yield* Effect.fork(half(i))
+      yield* Effect.repeat(service, { until: ({ rowsLeft }) => rowsLeft === 980 })
+      const user = yield* askerNamed(served, "user1")
+      const features = numbers(4n, 3 * inputs)
+      expectNear(yield* user.predict(features), served.expected(features))
+      for (let i = 0; i < 16; i++) yield* Effect.fork(half(0))
+      yield* Effect.repeat(service, { until: ({ rowsLeft }) => rowsLeft === 979 })
+    })
+  )
+
+  it.scoped("keeps few rows of an asker waiting, and then takes those of others", () =>
+    Effect.gen(function* () {
+      const served = yield* serving(4_000_000_000)
+      const { inputs } = served.plan.network
+      const { party } = yield* askerNamed(served, "asker1")
+      const half = (i: number) => {
+        const request = { id: Uint8Array.from({ length: 16 }, () => i), rows: mostRows }
+        const share = new Uint8Array(16)
+        return party.ask(
+          "cloud0",
+          Predict,
+          { ...request, share, withinMs: patienceMs },
+          { deadlineMs: patienceMs }
+        )
+      }
+      const each = Array.from({ length: 17 }, (_, i) => i)
+      const refused = yield* Effect.flip(Effect.forEach(each, half, { concurrency: "unbounded" }))
+      expect(refused.message).toContain("of asker1 are waiting already; ask again in a moment")
+      const user = yield* askerNamed(served, "user1")
+      const features = numbers(4n, 3 * inputs)
+      expectNear(yield* user.predict(features), served.expected(features))
+    })
+  )
+
   describe("whose parties die", () => {
     for (const role of roles)
       it.scoped(`answers all that was asked when ${role} is killed and comes back`, () =>

@@ -13,16 +13,19 @@ import {
 import { mostRows } from "../../../protocol/serving/steps.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { onFrom } from "../../party/handlers.ts"
-import { OtherShareMissing } from "../../party/serving-errors.ts"
 import { yieldTurn } from "../../party/yield-turn.ts"
 import type { Requests, Waiting } from "./requests.ts"
 import { askDeadline, openSession, type ServingSession, type SessionOptions } from "./session.ts"
 
-/** A request whose other share is not there yet is looked at again after this time. */
-const missingPauseMs = 20
-/** After this time its asker is told to send both shares again. */
-const missingPatienceMs = 3_000
+/**
+ * A request whose other share is not there yet is looked at again after a quarter of the time that it has waited for that, but
+ * for these bounds: a share may take long to arrive, and one that never does costs little until its asker's deadline.
+ */
+const missingPause = { shareOfWait: 0.25, leastMs: 20, mostMs: 500 }
 const pauseBetweenSessionsMs = 200
+
+const missingPauseMs = (waitedMs: number): number =>
+  Math.min(missingPause.mostMs, Math.max(missingPause.leastMs, missingPause.shareOfWait * waitedMs))
 
 /** Waits for what an asker's request wakes. */
 export const makeWake = Effect.gen(function* () {
@@ -54,26 +57,28 @@ export const servingAtCloud0 = (options: SessionOptions, requests: Requests, { w
     const now = Effect.clockWith(({ currentTimeMillis }) => currentTimeMillis)
     const again = yield* Ref.make(yield* Deferred.make<void>())
 
-    /** Cloud 1 has no share of these requests, or not yet. */
+    /** Cloud 1 has no share of these requests yet. */
     const setAside = (missing: ReadonlyArray<Waiting>) =>
       Effect.gen(function* () {
         const nowMs = yield* now
         for (const one of missing) {
           one.missingSinceMs ??= nowMs
-          one.lookAgainMs = nowMs + missingPauseMs
-          if (nowMs - one.missingSinceMs > missingPatienceMs)
-            yield* requests.settle(one, new OtherShareMissing({ cloud: "cloud1" }))
+          const pauseMs = missingPauseMs(nowMs - one.missingSinceMs)
+          one.lookAgainMs = nowMs + pauseMs
+          yield* Effect.forkDaemon(Effect.delay(Effect.sync(wake), Duration.millis(pauseMs + 1)))
         }
-        yield* Effect.forkDaemon(Effect.delay(Effect.sync(wake), Duration.millis(missingPauseMs + 1)))
       })
 
     const serveBatch = (session: Uint8Array, { answered }: ServingSession, batch: ReadonlyArray<Waiting>) =>
       Effect.gen(function* () {
         const listed = batch.map(({ asker, id, rows }) => ({ asker, id, rows }))
         const { missing, step } = yield* party.ask("cloud1", ServeBatch, { session, requests: listed }, ask)
-        if (step === undefined) return yield* setAside(missing.flatMap((place) => batch[place] ?? []))
-        for (const { one, share } of yield* answered(step, batch, undefined))
-          yield* requests.settle(one, Effect.succeed({ session, step, share }))
+        const lacking = new Set(missing)
+        yield* setAside(batch.filter((_, place) => lacking.has(place)))
+        const computed = batch.filter((_, place) => !lacking.has(place))
+        if (step === undefined) return
+        for (const { one, share } of yield* answered(step, computed, undefined))
+          yield* requests.settle(one, { session, step, share })
       })
 
     const serveSession = Effect.gen(function* () {

@@ -88,7 +88,7 @@ export const servingAtCloud1 = (options: SessionOptions, requests: Requests) =>
             yield* Deferred.await(before)
             const { session } = of
             for (const { one, share } of yield* of.own.answered(step, batch, dealt))
-              yield* requests.settle(one, Effect.succeed({ session, step, share }))
+              yield* requests.settle(one, { session, step, share })
             yield* Deferred.succeed(done, undefined)
           }).pipe(Effect.catchAll((error) => lost(of, error))),
           of.scope
@@ -112,13 +112,13 @@ export const servingAtCloud1 = (options: SessionOptions, requests: Requests) =>
           return one?.rows === rows ? one : undefined
         })
         const missing = found.flatMap((one, place) => (one === undefined ? [place] : []))
-        if (missing.length > 0) return { missing }
         const batch = found.flatMap((one) => one ?? [])
+        if (batch.length === 0) return { missing }
         const { dealt, refill, step } = yield* of.stock.take(batch.reduce((sum, { rows }) => sum + rows, 0))
         if (current !== of) return yield* new SessionOver({ party: party.name })
         yield* compute(of, batch, step, dealt)
         yield* refill
-        return { step, missing: [] }
+        return { step, missing }
       })
 
     // Cloud 0 may be in the middle of a session with an earlier process of this cloud.

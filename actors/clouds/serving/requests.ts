@@ -2,6 +2,7 @@
  * What askers have asked of this cloud and wait for. A request is taken from users of the run and from askers that all users
  * have admitted, within their quota, and waits for the clouds to compute it, or for its deadline.
  */
+import { createHash } from "node:crypto"
 import { Deferred, Effect } from "effect"
 import { wordBytes } from "../../../protocol/bytes.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
@@ -18,23 +19,31 @@ import { within } from "../../../runtime/deadline.ts"
 import { on } from "../../../runtime/messaging/contract.ts"
 import type { Agreement } from "../../party/agreement.ts"
 import {
+  AskedAgain,
   AskerNotAdmitted,
   NotAnsweredInTime,
-  type OtherShareMissing,
   RequestUnfit,
-  ServiceBusy
+  ServiceBusy,
+  usedName
 } from "../../party/serving-errors.ts"
 import type { Accounts } from "./accounts.ts"
 
-/** Rows that wait at most; further requests are refused for the moment. */
-const mostWaitingRows = 64 * mostRows
+/**
+ * What may wait of one asker: rows, and bytes of cloud 1's shares; a single request may be larger than these. Askers and users
+ * are few, so all of them together have a bound as well, and none takes the room of another.
+ */
+const mostWaitingRows = 16 * mostRows
+const mostWaitingBytes = 64 * 2 ** 20
 
 /** A request that waits for its answer. */
 export interface Waiting extends Pick<PredictRequest, "id" | "rows"> {
   readonly asker: string
   /** This cloud's share of its rows, as words. */
   readonly words: () => Uint8Array
-  readonly answer: Deferred.Deferred<PredictReply, OtherShareMissing>
+  /** SHA-256 of its rows and share. */
+  readonly digest: string
+  /** Of whoever asked last. */
+  answer: Deferred.Deferred<PredictReply, AskedAgain>
   /** When the other cloud was first found to have no share of it, in milliseconds; at cloud 0. */
   missingSinceMs?: number
   /** And when it is looked at again. */
@@ -50,13 +59,16 @@ export interface RequestsOptions {
   readonly onMore: () => void
 }
 
+const digestOf = ({ rows, share }: PredictRequest): string =>
+  createHash("sha256").update(`${rows} `).update(share).digest("hex")
+
 /** The name of a request among those of all askers. */
 const keyOf = (asker: string, id: Uint8Array): string => `${asker} ${Buffer.from(id).toString("hex")}`
 
 export class Requests {
   readonly #options: RequestsOptions
-  readonly #waiting = new Map<string, Waiting & { waiters: number }>()
-  #rows = 0
+  readonly #waiting = new Map<string, Waiting>()
+  readonly #oneAtATime = Effect.unsafeMakeSemaphore(1)
 
   constructor(options: RequestsOptions) {
     this.#options = options
@@ -73,18 +85,22 @@ export class Requests {
   }
 
   /** Answers a request, which then waits no more. */
-  settle(one: Waiting, reply: Effect.Effect<PredictReply, OtherShareMissing>) {
+  settle(one: Waiting, reply: PredictReply) {
     return Effect.zipRight(
       Effect.sync(() => this.#remove(one)),
-      Deferred.complete(one.answer, reply)
+      Deferred.succeed(one.answer, reply)
     )
   }
 
   #remove(one: Waiting): void {
     const key = keyOf(one.asker, one.id)
-    if (this.#waiting.get(key) !== one) return
-    this.#rows -= one.rows
-    this.#waiting.delete(key)
+    if (this.#waiting.get(key) === one) this.#waiting.delete(key)
+  }
+
+  #rowsOf(asker: string): number {
+    let rows = 0
+    for (const one of this.#waiting.values()) if (one.asker === asker) rows += one.rows
+    return rows
   }
 
   #mayAsk(asker: string): boolean {
@@ -106,32 +122,61 @@ export class Requests {
       : new RequestUnfit({ asker, why: `its share has ${share.length} bytes instead of ${bytes}` })
   }
 
+  /** Refuses what does not fit what waits already. */
+  #place({ digest, rows }: Pick<Waiting, "digest" | "rows">, asker: string, known: Waiting | undefined) {
+    if (known !== undefined) return known.digest === digest ? undefined : usedName(asker)
+    const waitingRows = this.#rowsOf(asker)
+    const all = waitingRows + rows
+    const isMuch =
+      all > mostWaitingRows || all * this.#options.plan.network.inputs * wordBytes > mostWaitingBytes
+    return waitingRows > 0 && isMuch ? new ServiceBusy({ asker, waitingRows }) : undefined
+  }
+
+  /** The request as it waits. Whoever waited for the same is told to wait no more. */
+  #waits(request: PredictRequest, asker: string, digest: string) {
+    return Effect.gen(this, function* () {
+      const { id, rows, share } = request
+      const key = keyOf(asker, id)
+      const answer = yield* Deferred.make<PredictReply, AskedAgain>()
+      const known = this.#waiting.get(key)
+      if (known === undefined) {
+        const one = { asker, id, rows, digest, answer, words: this.#wordsOf(rows, share) }
+        this.#waiting.set(key, one)
+        return one
+      }
+      yield* Deferred.fail(known.answer, new AskedAgain({ asker }))
+      known.answer = answer
+      return known
+    })
+  }
+
+  /** Takes a request, charged and as one that waits. One at a time, so that nothing comes between the bounds and the place. */
+  #taken(request: PredictRequest, asker: string) {
+    return Effect.gen(this, function* () {
+      const { id, rows } = request
+      const digest = digestOf(request)
+      const key = keyOf(asker, id)
+      const refusal = this.#place({ digest, rows }, asker, this.#waiting.get(key))
+      if (refusal !== undefined) return yield* refusal
+      yield* this.#options.accounts.charge(asker, { id: key, digest, rows })
+      const one = yield* this.#waits(request, asker, digest)
+      return { one, answer: one.answer }
+    })
+  }
+
   #predict(request: PredictRequest, asker: string) {
     return Effect.gen(this, function* () {
+      const { agreement, onMore } = this.#options
       const unfit = this.#check(request, asker)
       if (unfit !== undefined) return yield* unfit
-      const { id, rows, share, withinMs } = request
-      const key = keyOf(asker, id)
-      const known = this.#waiting.get(key)
-      if (known === undefined && this.#rows + rows > mostWaitingRows)
-        return yield* new ServiceBusy({ waitingRows: this.#rows })
-      yield* this.#options.accounts.charge(asker, key, rows)
-      const one = this.#waiting.get(key) ?? {
-        ...{ asker, id, rows, waiters: 0, words: this.#wordsOf(rows, share) },
-        answer: yield* Deferred.make<PredictReply, OtherShareMissing>()
-      }
-      if (!this.#waiting.has(key)) {
-        this.#waiting.set(key, one)
-        this.#rows += rows
-      }
-      one.waiters++
-      this.#options.onMore()
-      return yield* Deferred.await(one.answer).pipe(
+      const { answer, one } = yield* this.#oneAtATime.withPermits(1)(this.#taken(request, asker))
+      onMore()
+      const withinMs = Math.min(request.withinMs, agreement.deadlines.replyTimeoutMs)
+      return yield* Deferred.await(answer).pipe(
         within(withinMs, () => new NotAnsweredInTime({ withinMs })),
         Effect.ensuring(
           Effect.sync(() => {
-            one.waiters--
-            if (one.waiters === 0) this.#remove(one)
+            if (one.answer === answer) this.#remove(one)
           })
         )
       )
