@@ -6,7 +6,7 @@ import { type BrokerLook, type CertificateSeen, lookAt } from "../../runtime/tra
 import { type TlsSettings, type Trust, tlsSettings, untrusted } from "../../runtime/transport/trust.ts"
 import { duration, size } from "../text/units.ts"
 import { type Check, type Finding, fault, needs, ok, unknown } from "./finding.ts"
-import { latestEvidence } from "./local.ts"
+import { clockToleranceMs, latestEvidence } from "./local.ts"
 import type { Site } from "./site.ts"
 
 const timeoutMs = 5_000
@@ -116,8 +116,8 @@ const certificateFindings = (site: Site, known: Known, look: BrokerLook) =>
     return certificateSaid(known, seen, Math.max(clock, atMs))
   })
 
-/** Each property of a certificate; its dates by the latest time that has been. */
-const certificateSaid = (
+/** Each property of a certificate; its dates by the latest time that has been, which its beginning may lie just after. */
+export const certificateSaid = (
   { trust, url }: Known,
   seen: CertificateSeen,
   nowMs: number
@@ -132,7 +132,7 @@ const certificateSaid = (
   const dates =
     nowMs > toMs
       ? fault("certificate dates", `${doubt("CERT_HAS_EXPIRED")}. It ended at ${day(toMs)}`)
-      : nowMs < fromMs
+      : nowMs < fromMs - clockToleranceMs
         ? fault("certificate dates", `${doubt("CERT_NOT_YET_VALID")}. It begins at ${day(fromMs)}`)
         : ok(
             "certificate dates",
