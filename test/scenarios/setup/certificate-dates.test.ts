@@ -11,7 +11,12 @@ const seen = {
   vouched: true,
   refusal: undefined
 }
-const known = { url: "tls://broker:4222", hostname: "broker", trust: undefined, tls: undefined }
+const known = {
+  url: "tls://broker:4222",
+  hostname: "broker",
+  trust: { authorities: undefined },
+  tls: undefined
+}
 
 const datesAt = (nowMs: number) => {
   const found = certificateSaid(known, seen, nowMs).find(({ check }) => check === "certificate dates")!
