@@ -37,6 +37,18 @@ export class SettledByUpload extends Data.TaggedError("SettledByUpload")<{ reado
   }
 }
 
+/** A training would show someone more than the users agreed to when they uploaded. */
+export class ShowsMore extends Data.TaggedError("ShowsMore")<{
+  readonly field: string
+  readonly why: string
+  readonly remedy: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.field} would show more than the users agreed to when they uploaded: ${this.why}; ${this.remedy}, or have the users upload again with bicameral run`
+  }
+}
+
 /** This kind of training takes what no archive holds. */
 export class NotFromArchive extends Data.TaggedError("NotFromArchive")<{ readonly field: string }> {
   readonly retryable = false
@@ -61,6 +73,42 @@ const settled: ReadonlyArray<readonly [field: string, of: (agreement: Agreement)
   ["decryption.threshold", ({ decryption }) => decryption?.threshold]
 ]
 
+/**
+ * What shows more, if it is asked for now and was not at the upload. The users need not be there before the output, so the clouds
+ * hold a training against what they agreed to. All else that `reveal` names comes from the users themselves, who then take part; it
+ * takes all of them to open or to serve a model that they agreed to have otherwise; and the steps that the clouds have
+ * reached say nothing of cells.
+ */
+const disclosures: ReadonlyArray<{
+  readonly in: (agreement: Agreement) => boolean
+  readonly says: { readonly field: string; readonly why: string; readonly remedy: string }
+}> = [
+  {
+    in: ({ seed }) => seed !== undefined,
+    says: {
+      field: "seed",
+      why: "masks that follow from it are known to both clouds, so each could work out all cells",
+      remedy: "leave it out"
+    }
+  },
+  {
+    in: ({ security }) => security.dealing !== "clouds",
+    says: {
+      field: "security.dealing",
+      why: "the KGC, and a cloud with what the KGC deals, could together read all cells during the training",
+      remedy: "put back clouds"
+    }
+  },
+  {
+    in: ({ reveal }) => reveal.curve === true,
+    says: {
+      field: "reveal: curve",
+      why: "clouds and director learn how the model does on rows that are set apart",
+      remedy: "leave it out"
+    }
+  }
+]
+
 /** Whether cells depend on which rows are for the validation: by statistics of the others, or by weights of theirs. */
 const treatsValidationApart = ({ data }: Agreement): boolean =>
   needsStatistics(data) || ("weights" in data.label && data.label.weights !== undefined)
@@ -69,7 +117,7 @@ const treatsValidationApart = ({ data }: Agreement): boolean =>
 export const requireSettled = (
   uploaded: Agreement,
   now: Agreement
-): Effect.Effect<void, SettledByUpload | NotFromArchive> => {
+): Effect.Effect<void, SettledByUpload | ShowsMore | NotFromArchive> => {
   const onCiphertexts = [uploaded, now].some(({ training }) => training.on === "ciphertexts")
   if (onCiphertexts) return new NotFromArchive({ field: "training.on" })
   const same = (of: (agreement: Agreement) => unknown) =>
@@ -78,7 +126,8 @@ export const requireSettled = (
   if (other !== undefined) return new SettledByUpload({ field: other[0] })
   if (treatsValidationApart(now) && !same(({ validation }) => validation))
     return new SettledByUpload({ field: "validation" })
-  return Effect.void
+  const more = disclosures.find((each) => each.in(now) && !each.in(uploaded))
+  return more === undefined ? Effect.void : new ShowsMore(more.says)
 }
 
 /** The folder of the users' run. */

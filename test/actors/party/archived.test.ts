@@ -24,9 +24,7 @@ describe("what a training from an archive may change", () => {
       for (const changes of [
         { network: { hidden: [9, 4] } },
         { training: { epochs: 3, batch: 16, rate: 0.5, loss: "sigmoid", momentum: 0.5 } },
-        { seed: 9 },
         { name: "other", description: "Other leaves" },
-        { validation: 0.25, reveal: ["curve"] },
         { security: { modulusBits: 512, insecure: true, output: "hybrid", dealing: "clouds" } },
         { deadlines: { phaseTimeoutMs: 1_000_000 } }
       ])
@@ -65,6 +63,31 @@ describe("what a training from an archive may change", () => {
       expect(yield* refused(standard, before)).toBe("nothing")
       expect(yield* refused({ ...standard, validation: 0.25, reveal: ["curve"] }, before)).toContain(
         "validation was settled"
+      )
+    })
+  )
+
+  it.effect("is nothing that shows more than the users agreed to", () =>
+    Effect.gen(function* () {
+      const security = { modulusBits: 512, insecure: true }
+      const clouds = { security: { ...security, dealing: "clouds" } }
+      const curve = { validation: 0.25, reveal: ["curve"] }
+      const cases: ReadonlyArray<readonly [field: string, before: object, changes: object]> = [
+        ["seed", {}, { seed: 9 }],
+        ["security.dealing", clouds, { security: { ...security, dealing: "kgc" } }],
+        ["security.dealing", clouds, { security: { ...security, dealing: "kgc-ahead" } }],
+        ["reveal: curve", {}, curve]
+      ]
+      for (const [field, before, changes] of cases) {
+        const said = yield* refused(changes, agreementOf(scenarioWith(before)))
+        expect(said).toMatch(
+          new RegExp(`^${field} would show more than the users agreed to when they uploaded`)
+        )
+        expect(yield* refused(before, agreementOf(scenarioWith(changes)))).toBe("nothing")
+      }
+      expect(yield* refused({ seed: 9 }, agreementOf(scenarioWith({ seed: 2 })))).toBe("nothing")
+      expect(yield* refused(curve, agreementOf(scenarioWith({ reveal: ["curve"], validation: 0.1 })))).toBe(
+        "nothing"
       )
     })
   )

@@ -14,7 +14,7 @@ const seen = {
 const known = {
   url: "tls://broker:4222",
   hostname: "broker",
-  trust: { authorities: undefined },
+  trust: {},
   tls: undefined
 }
 
