@@ -2,6 +2,7 @@
 import { Data, Either } from "effect"
 import { isLikeSecret, publicIdentity } from "../channels/identity.ts"
 import { signatureBytes } from "../channels/nkey.ts"
+import { actorNames } from "../messages/subjects.ts"
 import { ArrayFormatter, Schema } from "../schema.ts"
 import type { Admission } from "./admission.ts"
 import { mostQuota } from "./quota.ts"
@@ -15,7 +16,8 @@ export class NoAdmission extends Data.TaggedError("NoAdmission")<{ readonly reas
 }
 
 /** Whether a text may be what an asker is called on the wire. */
-export const isAskerName = (actor: string): boolean => /^(asker|user)[1-9]\d?$/.test(actor)
+export const isAskerName = (actor: string): boolean =>
+  /^(asker|user)/.test(actor) && actorNames.includes(actor)
 
 /** Later times have no place in the statement. */
 export const latestUntil = 2 ** 32 - 1

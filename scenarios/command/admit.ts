@@ -18,7 +18,7 @@ import {
   signersOf
 } from "../../protocol/serving/admission.ts"
 import { timeText } from "../../protocol/serving/admission-text.ts"
-import { agreementOf, identitiesOfScenario } from "../description/agreement.ts"
+import { agreementWith, identitiesOfScenario } from "../description/agreement.ts"
 import { loadScenario } from "../description/load.ts"
 import { checkRunName } from "../description/run-name.ts"
 import { AdmissionFileUnfit, findAdmission, writeAdmission } from "../folders/admission-file.ts"
@@ -51,9 +51,9 @@ export class OtherPreparation extends Data.TaggedError("OtherPreparation")<{ rea
 const toBegin = "--run, --as, --asker, --until, --preparation, and --rows or --rows-a-day or both"
 
 /** The run as the scenario of this user has it. */
-const ownTerms = Effect.fn("Admit.terms")(function* (file: string) {
-  const { scenario } = yield* loadScenario(file)
-  const agreement = agreementOf(scenario)
+const ownTerms = Effect.fn("Admit.terms")(function* (request: AdmitRequest) {
+  const { scenario } = yield* loadScenario(request.scenario)
+  const agreement = agreementWith(scenario, request)
   const parties = identitiesOfScenario(scenario)
   const missing = agreement.users.map(({ actor }) => actor).filter((actor) => !parties.has(actor))
   if (missing.length > 0) return yield* new IdentitiesMissing({ parties: missing })
@@ -183,8 +183,8 @@ const shown = (file: string, admission: Admission, terms: Terms): Answer => {
 
 /** Begins an admission, or takes one that is there; signs it where there is an identity to sign with. Returns what it says. */
 export const admitAsker = Effect.fn("Admit.asker")(function* (request: AdmitRequest) {
-  const { file, scenario } = request
-  const terms: Terms = yield* ownTerms(scenario)
+  const { file } = request
+  const terms: Terms = yield* ownTerms(request)
   const found = yield* findAdmission(file)
   const admission = Option.isNone(found)
     ? yield* begun(request, terms)

@@ -29,9 +29,9 @@ const withPredictor = <A, E, R>(
 ) =>
   Effect.gen(function* () {
     const { preparation, digest } = yield* readPreparation(request.preparation)
-    const { admission, as, identity, run, scenario, seed } = request
+    const { admission, as, identity, reopens, run, scenario, seed } = request
     const layer = yield* connectAsker({
-      ...{ admission, identity, scenario, seed, preparation, preparationDigest: digest },
+      ...{ admission, identity, scenario, seed, reopens, preparation, preparationDigest: digest },
       user: Option.map(Option.all({ as, run }), ({ as: actor, run }) => ({ actor, run }))
     })
     return yield* Effect.provide(work(preparation), layer)

@@ -380,7 +380,7 @@ const trainCommand = <R>(handlers: Pick<CommandHandlers<R>, "train">) =>
     handlers.train
   ).pipe(
     Command.withDescription(
-      "Trains another network, loss, rate, epochs or seed from the archive of a run that has ended; the users come back for the model alone"
+      "Trains another network, loss, rate or number of epochs from the archive of a run that has ended; the users come back for the model alone"
     )
   )
 

@@ -6,6 +6,7 @@ import { Effect, type Option } from "effect"
 import { publicIdentity } from "../../protocol/channels/identity.ts"
 import { isAskerName, latestUntil } from "../../protocol/serving/admission-text.ts"
 import { mostQuota } from "../../protocol/serving/quota.ts"
+import type { GivenToRun } from "../description/agreement.ts"
 import { type Place, placeOf } from "../gateway/guard.ts"
 import type { SaidOfFiles } from "../inspect/file-settings.ts"
 import { type Answer, answer } from "../text/answer.ts"
@@ -13,7 +14,7 @@ import { written } from "./data-options.ts"
 import { predictions, rows, seed, understood, wholeNumber } from "./options.ts"
 
 /** A request for `bicameral admit`. */
-export interface AdmitRequest {
+export interface AdmitRequest extends GivenToRun {
   /** The file of the admission; a new one where it is not there. */
   readonly file: string
   readonly scenario: string
@@ -33,7 +34,7 @@ export interface AdmitRequest {
 }
 
 /** What an asker gives, however it asks. */
-export interface Asking {
+export interface Asking extends GivenToRun {
   readonly scenario: string
   readonly preparation: string
   /** The file of its identity. */
@@ -42,8 +43,6 @@ export interface Asking {
   /** Of a user of the run without an admission: what it is called on the wire, and the run. */
   readonly as: Option.Option<string>
   readonly run: Option.Option<string>
-  /** That of the run, where it replaced the scenario's. */
-  readonly seed: Option.Option<number>
 }
 
 /** A request for `bicameral ask`. */
@@ -70,6 +69,16 @@ const scenario = Options.text("scenario").pipe(
   Options.withDescription("The scenario of the run, the same file for all parties and askers")
 )
 
+/** What the run was given beside its scenario. */
+const givenToRun = {
+  seed,
+  reopens: Options.text("archive").pipe(
+    Options.withPseudoName("ID"),
+    Options.withDescription("Where the run trained from an archive: the run in which the users uploaded"),
+    Options.optional
+  )
+}
+
 const admissionFile = Args.text({ name: "FILE" }).pipe(
   Args.withDescription("The admission: a new file, or the one that another user has begun")
 )
@@ -89,6 +98,7 @@ const rowsOf = (option: string, description: string) =>
   )
 
 const admitOptions = {
+  ...givenToRun,
   file: admissionFile,
   scenario,
   identity: Options.text("identity").pipe(
@@ -169,7 +179,7 @@ const asking = {
     Options.withDescription("Of a user without an admission: the run that made the model"),
     Options.optional
   ),
-  seed
+  ...givenToRun
 }
 
 /** Where the gateway of a trial listens. */

@@ -2,6 +2,7 @@
  * From a scenario, which also says where each user's files are and what is expected, to what the parties
  * agree on.
  */
+import { Option } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import type { PartyKeys } from "../../actors/party/directory.ts"
 import { type PublicIdentity, publicIdentity } from "../../protocol/channels/identity.ts"
@@ -87,6 +88,23 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
     },
     deadlines: { replyTimeoutMs, roundTimeoutMs, phaseTimeoutMs }
   }
+}
+
+/** What a run was given beside its scenario, so that all of it agree. */
+export interface GivenToRun {
+  /** Replaces that of the scenario. */
+  readonly seed: Option.Option<number>
+  /** The run in which the users uploaded, where this one trains from its archive. */
+  readonly reopens: Option.Option<string>
+}
+
+/** What the parties of a run agree on, by its scenario and what it was given. */
+export const agreementWith = (scenario: Scenario, { reopens, seed }: GivenToRun): Agreement => {
+  const given = Option.getOrElse(seed, () => scenario.seed)
+  return Option.match(reopens, {
+    onNone: () => agreementOf(scenario, given),
+    onSome: (archived) => agreementAgain(scenario, archived, given)
+  })
 }
 
 /** The agreement of a training from the archive of an earlier run. Nothing of it is archived again. */

@@ -22,10 +22,12 @@ import { type ArchivedRunIn, archivedRunIn, NoArchive } from "./archived-run.ts"
 import { keepOnlyStateKeys } from "./kept-credentials.ts"
 import { runOfFolder } from "./kept-folder.ts"
 import { markedParty } from "./party-folder.ts"
+import { requireNoTraining } from "./trainings.ts"
 
 /** What a party has kept of a run, in its folder. */
 interface PartyOfArchive extends KeptService {
   readonly actor: string
+  readonly folder: string
 }
 
 /** No such user has cells in the archive. */
@@ -59,7 +61,7 @@ const partyIn = (folder: string, actor: string, secret: ArchivedRunIn["stateKeys
     const run = yield* runOfFolder(folder, actor)
     const store = yield* replacing(folder)
     const stable = encrypted(yield* replacing(join(folder, stableFolder)), { party: actor, run, secret })
-    const party: PartyOfArchive = { actor, run, store, stable }
+    const party: PartyOfArchive = { actor, folder, run, store, stable }
     return party
   })
 
@@ -126,6 +128,7 @@ const withdrawnAtCloud1 = ({ store }: PartyOfArchive, user: string) =>
 export const forgetUser = Effect.fn("Archive.forgetUser")(function* (folder: string, name: string) {
   const parties = yield* partiesIn(folder)
   const clouds = parties.filter(({ actor }) => actor === "cloud0" || actor === "cloud1")
+  yield* Effect.forEach(clouds, (cloud) => requireNoTraining(cloud.folder))
   const agreement = clouds.length === 0 ? undefined : yield* agreementOf(clouds[0]!)
   if (agreement === undefined)
     return yield* new NoArchive({ folder, reason: "it is neither a cloud's nor that of both" })
@@ -148,6 +151,7 @@ export const forgetUser = Effect.fn("Archive.forgetUser")(function* (folder: str
 /** Erases an archive with all that opens it, at all parties of an out folder or at the one whose folder it is. */
 export const forgetAll = Effect.fn("Archive.forgetAll")(function* (folder: string) {
   const parties = yield* partiesIn(folder)
+  yield* Effect.forEach(parties, (party) => requireNoTraining(party.folder))
   for (const { actor, store, stable } of parties) {
     const own = [masterKeyEntry, archiveKeyEntry, secretKeyEntry, uploadedEntry]
     for (const name of yield* stable.list) if (own.includes(name)) yield* stable.erase(name)

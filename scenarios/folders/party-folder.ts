@@ -38,6 +38,8 @@ const named = new Set([
 ])
 /** Pieces of an archive in `archive-pieces.ts`. */
 const archivePiece = /^archive-user\d+-\d+$/
+/** Notes of trainings in `trainings.ts`. */
+export const isTrainingNote = (name: string): boolean => /^training-[0-9a-f]{32}$/.test(name)
 /** Entries of stable storage: `phase-train`, `declaration-user2`. */
 const stableEntry = /^[a-z][a-z0-9-]*$/
 
@@ -54,7 +56,8 @@ export const partyFolder: OwnFolder = {
   kind: "folder",
   entry: (name) => {
     if (name === stableFolder) return stableStorage
-    const numbered = archivePiece.test(name) || isDealt(name) || faultCountsFile.test(name)
+    const numbered =
+      archivePiece.test(name) || isDealt(name) || isTrainingNote(name) || faultCountsFile.test(name)
     return named.has(name) || numbered || isPassing(name) ? ownFile : undefined
   }
 }

@@ -52,7 +52,9 @@ const BegunMark = Schema.Struct({
   transport: Schema.Literal("nats", "memory"),
   data: Schema.Array(Held),
   /** The out folder of the users' run, absolute, where the data come from its archive. */
-  archive: Schema.optionalWith(Schema.NonEmptyString, { exact: true })
+  archive: Schema.optionalWith(Schema.NonEmptyString, { exact: true }),
+  /** That run. */
+  reopens: Schema.optionalWith(RunName, { exact: true })
 })
 const ClearedMark = Schema.Struct({ ...markFields, run: Schema.Null })
 const OldMark = Schema.Struct(oldFields)
@@ -76,6 +78,7 @@ export interface Begun extends Schema.Struct.Type<typeof oldFields> {
   readonly data: ReadonlyArray<HeldData> | undefined
   /** The out folder of the users' run, where the data come from its archive. */
   readonly archive?: string
+  readonly reopens?: string
 }
 
 export interface Mark {

@@ -35,7 +35,8 @@ export const trainAgain = Effect.fn("Run.trainAgain")(function* (options: TrainO
   const run = randomBytes(6).toString("hex")
   yield* beginIn(out, {
     ...{ file, run, transport: "nats" as const, seed: agreement.seed ?? null },
-    ...{ agreement: agreementDigest(agreement), data: [], archive: archived.out }
+    ...{ agreement: agreementDigest(agreement), data: [] },
+    ...{ archive: archived.out, reopens: archived.run }
   })
   const context = { ...options, ...prepared, run, startedMs, transport: "nats" as const }
   return { result: yield* carryOut(context), revealed: scenario.reveal }

@@ -13,7 +13,7 @@ import type { Preparation } from "../../protocol/learning/model.ts"
 import type { OutOfRange } from "../../protocol/ring/ring.ts"
 import { NotAdmitted } from "../../protocol/serving/admission.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
-import { agreementOf, keysOfScenario } from "../description/agreement.ts"
+import { agreementWith, type GivenToRun, keysOfScenario } from "../description/agreement.ts"
 import { loadScenario } from "../description/load.ts"
 import { checkRunName } from "../description/run-name.ts"
 import { readAdmission } from "../folders/admission-file.ts"
@@ -36,7 +36,7 @@ export class AskerUnfit extends Data.TaggedError("AskerUnfit")<{ readonly reason
   }
 }
 
-export interface AskingOptions {
+export interface AskingOptions extends GivenToRun {
   readonly scenario: string
   /** The file of the asker's identity. */
   readonly identity: Option.Option<string>
@@ -47,7 +47,6 @@ export interface AskingOptions {
   readonly preparation: Preparation
   /** By which admissions name it. */
   readonly preparationDigest: string
-  readonly seed: Option.Option<number>
 }
 
 /** How long the clouds may take to say how they are. */
@@ -131,7 +130,7 @@ const asking = (options: AskingOptions, agreement: string) =>
 export const connectAsker = (options: AskingOptions) =>
   Effect.gen(function* () {
     const { scenario } = yield* loadScenario(options.scenario)
-    const agreement = agreementOf(scenario, Option.getOrUndefined(options.seed) ?? scenario.seed)
+    const agreement = agreementWith(scenario, options)
     if (!servesModel(agreement)) return yield* new NotServed({ file: options.scenario })
     const { actor, identity, run } = yield* asking(options, agreementDigest(agreement))
     yield* checkRunName(run)

@@ -14,7 +14,7 @@ import { accessFromEnvironment, type BrokerAccess } from "../../runtime/broker/a
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
 import { findKeptKey, findStateKey } from "../../runtime/storage/state-key.ts"
 import { Store } from "../../runtime/storage/store.ts"
-import { agreementAgain, agreementOf, keysOfScenario } from "../description/agreement.ts"
+import { agreementWith, keysOfScenario } from "../description/agreement.ts"
 import { type LoadedScenario, loadFaults, loadScenario } from "../description/load.ts"
 import { checkRunName } from "../description/run-name.ts"
 import { threadsFor } from "../description/schema.ts"
@@ -22,6 +22,7 @@ import { faultsAtParty } from "../faults-injected/at-party.ts"
 import { planFaults } from "../faults-injected/plan.ts"
 import { keptLayer } from "../folders/kept-folder.ts"
 import { hasEndRecord, holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
+import { noteTraining } from "../folders/trainings.ts"
 import { requireMeaningful } from "../reference/opened-model.ts"
 import type { DirectorEvent } from "./director-events.ts"
 import { directoryOfParty, ownIdentity } from "./identities.ts"
@@ -139,12 +140,8 @@ export const runParty = <E, E2>(
 ) =>
   Effect.gen(function* () {
     const { run, state } = options
-    const { placement, seed } = loaded.scenario
-    const givenSeed = Option.getOrUndefined(options.seed) ?? seed
-    const agreement = Option.match(options.reopens, {
-      onNone: () => agreementOf(loaded.scenario, givenSeed),
-      onSome: (archived) => agreementAgain(loaded.scenario, archived, givenSeed)
-    })
+    const { placement } = loaded.scenario
+    const agreement = agreementWith(loaded.scenario, options)
     const actor = yield* actorNamed(agreement, options.role)
     // What is wrong with the party's own files or identity is found out before it connects.
     const serving = yield* servingRole(actor, loaded, agreement)
@@ -155,10 +152,12 @@ export const runParty = <E, E2>(
     const directory = yield* directoryOfParty(agreement, { name: actor, run }, own.channel, keys)
     const access = yield* credentials.access
     yield* holdPartyFolder(state, { actor, run })
+    const isCloud = actor === "cloud0" || actor === "cloud1"
+    if (isCloud && Option.isSome(options.reopens) && Option.isSome(options.from))
+      yield* noteTraining(options.from.value, { folder: state, run })
     const ended = yield* hasEndRecord(state)
     const stateKey = yield* findStateKey({ actor, folder: state, file: options.stateKey, ended })
     const faults = yield* injectedFaults(options, loaded, agreement, actor)
-    const isCloud = actor === "cloud0" || actor === "cloud1"
     const services = partyServices({
       agreement,
       connection: { actor, run, access },

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Data, Deferred, Effect, type Redacted } from "effect"
+import { Data, Deferred, Effect, Option, type Redacted } from "effect"
 import { type Agreement, agreementDigest, servesModel } from "../../actors/party/agreement.ts"
 import {
   drawIdentities,
@@ -26,7 +26,7 @@ import { type ActorDied, startActor } from "../../runtime/processes/process.ts"
 import { type LifeEvent, supervise } from "../../runtime/processes/supervision.ts"
 import { holdFolder } from "../../runtime/storage/folder-lock.ts"
 import { stateKeyVariable } from "../../runtime/storage/state-key.ts"
-import { agreementOf } from "../description/agreement.ts"
+import { agreementWith } from "../description/agreement.ts"
 import { loadScenario } from "../description/load.ts"
 import type { ProcessControl } from "../faults-injected/process-control.ts"
 import { stateKeysIn } from "../folders/kept-credentials.ts"
@@ -80,7 +80,8 @@ const servedIn = (out: string) =>
     const begun = yield* endedRunIn(out).pipe(Effect.mapError(({ reason }) => nothing(reason)))
     yield* holdFolder(out)
     const { scenario } = yield* loadScenario(begun.file)
-    const agreement = agreementOf(scenario, begun.seed ?? undefined)
+    const reopens = Option.fromNullable(begun.reopens)
+    const agreement = agreementWith(scenario, { seed: Option.fromNullable(begun.seed), reopens })
     if (agreementDigest(agreement) !== begun.agreement)
       return yield* new OtherScenario({ folder: out, file: begun.file })
     if (!servesModel(agreement)) return yield* new NotServed({ file: begun.file })
@@ -118,7 +119,7 @@ const temporaryFolder = Effect.acquireRelease(
 /** Starts everything, until the scope ends; returns once all parties are up. */
 export const serveRun = Effect.fn("Run.serve")(function* ({ askers, display, out }: ServeOptions) {
   const { agreement, begun, stateKeys } = yield* servedIn(out)
-  const { file, run, seed } = begun
+  const { file, reopens, run, seed } = begun
   const identities = drawIdentities(operator)
   const nowMs = yield* Effect.clockWith(({ currentTimeMillis }) => currentTimeMillis)
   const folder = yield* temporaryFolder
@@ -146,6 +147,7 @@ export const serveRun = Effect.fn("Run.serve")(function* ({ askers, display, out
           ...["actor", actor, "--serve", "--scenario", file, "--run", run],
           ...["--state", join(resolve(out), partiesEntry, actor)],
           ...(seed === null ? [] : ["--seed", String(seed)]),
+          ...(reopens === undefined ? [] : ["--archive", reopens]),
           ...["--admissions", folder]
         ],
         env: {

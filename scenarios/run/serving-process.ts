@@ -20,7 +20,12 @@ import { giveWay, parentGone, sayReady } from "../../runtime/processes/process.t
 import { findStateKey } from "../../runtime/storage/state-key.ts"
 import { layer as nats } from "../../runtime/transport/nats.ts"
 import { sealed } from "../../runtime/transport/sealed.ts"
-import { agreementOf, identitiesOfScenario, keysOfScenario } from "../description/agreement.ts"
+import {
+  agreementWith,
+  type GivenToRun,
+  identitiesOfScenario,
+  keysOfScenario
+} from "../description/agreement.ts"
 import { loadScenario } from "../description/load.ts"
 import { checkRunName } from "../description/run-name.ts"
 import { holdPartyFolder } from "../folders/party-folder.ts"
@@ -28,7 +33,7 @@ import { directoryOfParty, ownIdentity, partyKeys, publicIdentities } from "./id
 import { partyServices } from "./party-services.ts"
 import { brokerLost } from "./until-broker.ts"
 
-export interface ServingOptions {
+export interface ServingOptions extends GivenToRun {
   readonly role: string
   readonly scenario: string
   /** The run that made the model. */
@@ -37,7 +42,6 @@ export interface ServingOptions {
   /** The folder that the party had in that run. */
   readonly state: string
   readonly stateKey: Option.Option<string>
-  readonly seed: Option.Option<number>
   /** A folder of admissions. */
   readonly admissions: Option.Option<string>
 }
@@ -118,7 +122,7 @@ export const runServing = (options: ServingOptions) =>
     yield* checkRunName(run)
     if (!isServingRole(role)) return yield* new NoServingRole({ role })
     const { scenario } = yield* loadScenario(options.scenario)
-    const agreement = agreementOf(scenario, Option.getOrUndefined(options.seed) ?? scenario.seed)
+    const agreement = agreementWith(scenario, options)
     if (!servesModel(agreement)) return yield* new NotServed({ file: options.scenario })
     const own = yield* ownIdentity(role, options.identity)
     const parties = yield* publicIdentities(identitiesOfScenario(scenario))

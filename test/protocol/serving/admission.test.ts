@@ -178,6 +178,7 @@ describe("the file of an admission", () => {
       /at statement.asker.identity/
     ],
     ["an asker called a cloud", changed('"asker1"', '"cloud0"'), /at statement.asker.actor/],
+    ["an asker that no broker lets in", changed('"asker1"', '"asker9"'), /at statement.asker.actor/],
     ["a time in another form", changed("T00:00:00.000Z", ""), /at statement.until/],
     ["a day that is none", changed("2027-01-01", "2027-02-30"), /at statement.until/],
     ["a signature cut short", changed(signature, '"AAAA"'), /at signatures.0.signature/],
