@@ -55,7 +55,7 @@ const cloud = (agreement: Agreement, cloud: 0 | 1, admitted: ReadonlyArray<Admis
       yield* announced
       return yield* serving
     }
-    const { handlers, rejoin } = yield* servingAtCloud1(options, requests)
+    const { handlers, rejoin } = yield* servingAtCloud1(options, requests, { wake, woken })
     yield* party.serve([...requests.handlers(), ...handlers])
     yield* announced
     yield* rejoin

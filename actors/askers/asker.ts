@@ -135,8 +135,9 @@ const attempt = (request: Request, outputs: number, withinMs: number) =>
         Duration.millis(otherShareMs)
       )
     )
-    const both = Effect.all([share(0), share(1)] as const, { concurrency: 2 })
-    const [one, other] = yield* Effect.raceFirst(both, alone)
+    // Cloud 1's is the larger, and cloud 0 begins as soon as it has its own.
+    const both = Effect.all([share(1), share(0)] as const, { concurrency: 2 })
+    const [other, one] = yield* Effect.raceFirst(both, alone)
     if (!sameComputation(one, other)) return yield* Effect.fail(new Lost("a cloud began again"))
     return addWords(one.share, other.share)
   })

@@ -21,7 +21,7 @@ import { askDeadline, openSession, type ServingSession, type SessionOptions } fr
  * A request whose other share is not there yet is looked at again after a quarter of the time that it has waited for that, but
  * for these bounds: a share may take long to arrive, and one that never does costs little until its asker's deadline.
  */
-const missingPause = { shareOfWait: 0.25, leastMs: 20, mostMs: 500 }
+const missingPause = { shareOfWait: 0.25, leastMs: 2, mostMs: 500 }
 const pauseBetweenSessionsMs = 200
 
 const missingPauseMs = (waitedMs: number): number =>
@@ -33,7 +33,7 @@ export const makeWake = Effect.gen(function* () {
   return { wake: () => void Queue.unsafeOffer(woken, undefined), woken: Queue.take(woken) }
 })
 
-type Wake = Effect.Effect.Success<typeof makeWake>
+export type Wake = Effect.Effect.Success<typeof makeWake>
 
 /** What can be computed now: in the order in which it came, as much as fits a batch. */
 const nextBatch = (requests: Requests, nowMs: number): ReadonlyArray<Waiting> => {

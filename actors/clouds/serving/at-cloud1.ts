@@ -7,11 +7,14 @@ import { BeginService, DealService, RejoinService, ServeBatch } from "../../../p
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { onFrom } from "../../party/handlers.ts"
 import { SessionOver } from "../../party/serving-errors.ts"
+import type { Wake } from "./at-cloud0.ts"
 import type { Requests, Waiting } from "./requests.ts"
 import { askDeadline, openSession, type ServingSession, type SessionOptions } from "./session.ts"
 import { makeStock } from "./stock.ts"
 
 const rejoinPauseMs = 500
+/** How long a batch of which no share is there yet is held back: cloud 0's are seeds, and are there first. */
+const arrivalMs = 5
 
 /** The session that cloud 0 began last. */
 interface Current {
@@ -23,6 +26,9 @@ interface Current {
   before: Deferred.Deferred<void>
 }
 
+/** The requests of a batch, as cloud 0 names them. */
+type Asked = ReadonlyArray<Pick<Waiting, "asker" | "id" | "rows">>
+
 const stockFor = ({ agreement, plan }: SessionOptions, session: Uint8Array) =>
   Effect.flatMap(Party, (party) =>
     makeStock(plan, (step) =>
@@ -33,7 +39,7 @@ const stockFor = ({ agreement, plan }: SessionOptions, session: Uint8Array) =>
     )
   )
 
-export const servingAtCloud1 = (options: SessionOptions, requests: Requests) =>
+export const servingAtCloud1 = (options: SessionOptions, requests: Requests, { woken }: Wake) =>
   Effect.gen(function* () {
     const party = yield* Party
     const outer = yield* Effect.scope
@@ -95,22 +101,28 @@ export const servingAtCloud1 = (options: SessionOptions, requests: Requests) =>
         )
       })
 
-    const serve = (asked: {
-      readonly session: Uint8Array
-      readonly requests: ReadonlyArray<{
-        readonly asker: string
-        readonly id: Uint8Array
-        readonly rows: number
-      }>
-    }) =>
+    const found = (asked: Asked) =>
+      asked.map(({ asker, id, rows }) => {
+        const one = requests.of(asker, id)
+        return one?.rows === rows ? one : undefined
+      })
+
+    /** This cloud's shares of requests, as far as they are there: in a moment, if none is now. */
+    const arrived = (asked: Asked) =>
+      woken.pipe(
+        Effect.repeat({ until: () => found(asked).some((one) => one !== undefined) }),
+        Effect.unless(() => found(asked).some((one) => one !== undefined)),
+        Effect.timeoutOption(arrivalMs),
+        Effect.map(() => found(asked))
+      )
+
+    const serve = (asked: { readonly session: Uint8Array; readonly requests: Asked }) =>
       Effect.gen(function* () {
         const of = current
         if (of === undefined || !isCurrent(asked.session))
           return yield* new SessionOver({ party: party.name })
-        const found = asked.requests.map(({ asker, id, rows }) => {
-          const one = requests.of(asker, id)
-          return one?.rows === rows ? one : undefined
-        })
+        const found = yield* arrived(asked.requests)
+        if (current !== of) return yield* new SessionOver({ party: party.name })
         const missing = found.flatMap((one, place) => (one === undefined ? [place] : []))
         const batch = found.flatMap((one) => one ?? [])
         if (batch.length === 0) return { missing }
