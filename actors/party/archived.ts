@@ -1,7 +1,7 @@
 /**
  * What a party keeps when a run ends, so that the archive can be opened again without any user: its keys, what the KGC
  * published, and what the parties had agreed on when the users uploaded. A later training may differ from that in
- * everything that is not in the uploaded cells or in the keys.
+ * everything that is not in the uploaded cells or in the keys, and shows nobody more than it would have (`disclosures`).
  */
 import { Data, Effect, Option } from "effect"
 import { needsStatistics } from "../../protocol/data/preparation.ts"
@@ -9,7 +9,7 @@ import { PublishedOnWire } from "../../protocol/messages/enrolment.ts"
 import type { Format } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { Kept } from "../../runtime/storage/kept.ts"
-import type { Agreement } from "./agreement.ts"
+import { type Agreement, kgcDeals, opensModel } from "./agreement.ts"
 
 /** What every party keeps, beside what is its own. */
 export const archivedFields = {
@@ -73,40 +73,69 @@ const settled: ReadonlyArray<readonly [field: string, of: (agreement: Agreement)
   ["decryption.threshold", ({ decryption }) => decryption?.threshold]
 ]
 
+/** Something of the agreement that would show more, with why, and what to do about it. */
+interface Disclosure {
+  readonly field: string
+  readonly why: string
+  readonly remedy: string
+  readonly shows: (now: Agreement, uploaded: Agreement) => boolean
+}
+
+/** What `reveal` names that is not agreed on by the upload may not be added. */
+const revealed = (
+  part: "accuracy" | "metrics" | "heldOutRows" | "curve",
+  name: string,
+  why: string
+): Disclosure => ({
+  ...{ field: `reveal: ${name}`, why, remedy: "leave it out" },
+  shows: ({ reveal }, before) => reveal[part] === true && before.reveal[part] !== true
+})
+
 /**
- * What shows more, if it is asked for now and was not at the upload. The users need not be there before the output, so the clouds
- * hold a training against what they agreed to. All else that `reveal` names comes from the users themselves, who then take part; it
- * takes all of them to open or to serve a model that they agreed to have otherwise; and the steps that the clouds have
- * reached say nothing of cells.
+ * What shows more than the users agreed to. No user need be there before the output, and with a threshold some need not be there
+ * at all, so each party holds a training against what it kept of the upload, however its scenario came to it.
+ *
+ * What may change, and why it shows no more:
+ * - `network`, `training`, `validation`: the users agreed to a model of their cells. How much of a cell a model shows depends on how it
+ *   is trained, and nobody bounds it; with a threshold, so many users decide for the others.
+ * - `security.output`: another form of the same model, that nobody but the users opens. `security.insecure` permits a modulus, and that
+ *   is settled.
+ * - `model`, to one that is served: users ask for answers where they would have had the weights, and they alone admit others.
+ * - `reveal`: `progress` counts steps, whatever the cells are; `column-statistics` is over with the upload, which finds them.
+ * - `archive` is `none` in a training from one. `scenario`, `deadlines` and `decryption.absenceTimeoutMs` are names and waits.
+ *
+ * Not in the agreement, and each party's own affair: its placement, and the identities that it believes.
  */
-const disclosures: ReadonlyArray<{
-  readonly in: (agreement: Agreement) => boolean
-  readonly says: { readonly field: string; readonly why: string; readonly remedy: string }
-}> = [
+const disclosures: ReadonlyArray<Disclosure> = [
   {
-    in: ({ seed }) => seed !== undefined,
-    says: {
-      field: "seed",
-      why: "masks that follow from it are known to both clouds, so each could work out all cells",
-      remedy: "leave it out"
-    }
+    field: "seed",
+    why: "masks that follow from it are known to both clouds, so each could work out all cells",
+    remedy: "leave it out",
+    shows: ({ seed }, before) => seed !== undefined && before.seed === undefined
   },
   {
-    in: ({ security }) => security.dealing !== "clouds",
-    says: {
-      field: "security.dealing",
-      why: "the KGC, and a cloud with what the KGC deals, could together read all cells during the training",
-      remedy: "put back clouds"
-    }
+    field: "security.dealing",
+    why: "the KGC, and a cloud with what the KGC deals, could together read all cells during the training",
+    remedy: "put back clouds",
+    shows: (now, before) => kgcDeals(now) && !kgcDeals(before)
   },
   {
-    in: ({ reveal }) => reveal.curve === true,
-    says: {
-      field: "reveal: curve",
-      why: "clouds and director learn how the model does on rows that are set apart",
-      remedy: "leave it out"
-    }
-  }
+    field: "model",
+    why: "they would open it, and some of them could without the others; they agreed on one that nobody opens",
+    remedy: "put back served",
+    shows: (now, before) => opensModel(now) && !opensModel(before)
+  },
+  revealed("curve", "curve", "clouds and director learn how the model does on rows that are set apart"),
+  {
+    field: "validation",
+    why: "the clouds would learn how the model does on fewer rows at a time, which tells more of each",
+    remedy: "put back what it was, or more",
+    shows: ({ reveal, validation = 0 }, before) =>
+      reveal.curve === true && validation < (before.validation ?? 0)
+  },
+  revealed("heldOutRows", "heldOutRows", "one user learns the rows that the others held out"),
+  revealed("metrics", "metrics", "the director learns how the model does on rows that are held out"),
+  revealed("accuracy", "accuracy", "the director learns how many held-out rows the model gets right")
 ]
 
 /** Whether cells depend on which rows are for the validation: by statistics of the others, or by weights of theirs. */
@@ -126,8 +155,10 @@ export const requireSettled = (
   if (other !== undefined) return new SettledByUpload({ field: other[0] })
   if (treatsValidationApart(now) && !same(({ validation }) => validation))
     return new SettledByUpload({ field: "validation" })
-  const more = disclosures.find((each) => each.in(now) && !each.in(uploaded))
-  return more === undefined ? Effect.void : new ShowsMore(more.says)
+  const more = disclosures.find(({ shows }) => shows(now, uploaded))
+  if (more === undefined) return Effect.void
+  const { field, why, remedy } = more
+  return new ShowsMore({ field, why, remedy })
 }
 
 /** The folder of the users' run. */

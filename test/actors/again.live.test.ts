@@ -24,7 +24,11 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
   (it) => {
     it.scoped("gives the model of a fresh upload with the same seed, with other network, loss and rate", () =>
       Effect.gen(function* () {
-        const { kept } = yield* uploaded(splits.columns, { seed: 5, training: first, security })
+        const { kept } = yield* uploaded(splits.columns, {
+          ...{ seed: 5, training: first, security },
+          // What is shown must have been agreed on, of fewer rows here.
+          ...{ validation: 0.125, reveal: other.reveal }
+        })
         const fresh = yield* uploaded(splits.columns, { ...other, seed: 5, security })
         const second = yield* trainedAgain(kept, splits.columns, { ...other, seed: 5, security })
         expect(second.actors).toEqual(["kgc", "cloud0", "cloud1"])

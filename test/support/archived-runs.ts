@@ -17,7 +17,7 @@ import { type Split, writeScenario } from "./small-scenario.ts"
 export const uploadRun = "upload-run"
 export const security = { modulusBits: 512, insecure: true }
 export const first = { epochs: 2, batch: 8, rate: 0.25, loss: "squared-error" }
-/** Another network, loss and rate, and a validation that the upload knew nothing of. */
+/** Another network, loss and rate, and a validation on other rows. */
 export const other = {
   network: { hidden: [5, 3] },
   training: { epochs: 3, batch: 4, rate: 0.125, loss: "softmax" },
