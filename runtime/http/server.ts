@@ -1,6 +1,7 @@
 /**
- * An HTTP server for a handler of web requests, with bounds on what comes from outside: whole bodies of a limited size, limited
- * times to send them, limited connections. What is refused before the handler is the caller's to say.
+ * An HTTP server for a handler of web requests, with bounds on what comes from outside: whole bodies of a limited size, so many
+ * of them at a time, limited times to send them and to take the answers, limited connections. What is refused before the handler
+ * is the caller's to say.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -21,6 +22,7 @@ export class CannotListen extends Data.TaggedError("CannotListen")<{
 export interface Refusal {
   readonly status: number
   readonly body: object
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface ServerOptions {
@@ -32,6 +34,9 @@ export interface ServerOptions {
   readonly refuse: (headers: Headers) => Refusal | undefined
   /** The answer to a body that is larger. */
   readonly tooLarge: Refusal
+  /** Requests with bodies that are read or answered at a time, and the answer to further ones. Others are never counted. */
+  readonly mostAtWork: number
+  readonly busy: Refusal
   readonly handle: (request: Request) => Promise<Response>
 }
 
@@ -39,6 +44,8 @@ export interface ServerOptions {
 const headersTimeoutMs = 10_000
 const requestTimeoutMs = 60_000
 const mostConnections = 256
+/** So does one that takes its answer slower. */
+const answerTimeoutMs = 60_000
 
 /** Header names and values in turns, as they came. */
 const headersOf = ({ rawHeaders }: IncomingMessage): Headers => {
@@ -59,26 +66,50 @@ const bodyOf = async (incoming: IncomingMessage, most: number): Promise<Uint8Arr
   return Buffer.concat(parts)
 }
 
-const json = ({ status, body }: Refusal): Response => Response.json(body, { status })
+const json = ({ body, headers, status }: Refusal): Response =>
+  Response.json(body, { status, ...(headers && { headers }) })
 
-/** Answers one request; a client that has gone away aborts the work for it. */
-const answer = async (options: ServerOptions, incoming: IncomingMessage, outgoing: ServerResponse) => {
-  const headers = headersOf(incoming)
-  const refusal = options.refuse(headers)
-  if (refusal !== undefined) return json(refusal)
-  const { method = "GET", url = "/" } = incoming
-  if (Number(headers.get("content-length") ?? 0) > options.mostBodyBytes) return json(options.tooLarge)
-  const body = await bodyOf(incoming, options.mostBodyBytes)
-  if (body === undefined) return json(options.tooLarge)
+/** Hands a request to the handler; a client that has gone away aborts the work for it. */
+const handled = (
+  options: ServerOptions,
+  { method, url = "/" }: IncomingMessage,
+  outgoing: ServerResponse,
+  headers: Headers,
+  body?: Uint8Array
+) => {
   const gone = new AbortController()
   outgoing.once("close", () => gone.abort())
-  const withBody = method !== "GET" && method !== "HEAD"
   return options.handle(
     new Request(new URL(url, "http://gateway"), {
-      ...{ method, headers, signal: gone.signal },
-      ...(withBody && { body: new Uint8Array(body) })
+      ...{ method: method ?? "GET", headers, signal: gone.signal },
+      ...(body && { body: new Uint8Array(body) })
     })
   )
+}
+
+/** Answers requests, of those with a body a few at a time. */
+const answering = (options: ServerOptions) => {
+  let atWork = 0
+  const withBody = async (incoming: IncomingMessage, outgoing: ServerResponse, headers: Headers) => {
+    if (Number(headers.get("content-length") ?? 0) > options.mostBodyBytes) return json(options.tooLarge)
+    if (atWork >= options.mostAtWork) return json(options.busy)
+    atWork += 1
+    try {
+      const body = await bodyOf(incoming, options.mostBodyBytes)
+      if (body === undefined) return json(options.tooLarge)
+      return await handled(options, incoming, outgoing, headers, body)
+    } finally {
+      atWork -= 1
+    }
+  }
+  return async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<Response> => {
+    const headers = headersOf(incoming)
+    const refusal = options.refuse(headers)
+    if (refusal !== undefined) return json(refusal)
+    return incoming.method === "GET" || incoming.method === "HEAD"
+      ? handled(options, incoming, outgoing, headers)
+      : withBody(incoming, outgoing, headers)
+  }
 }
 
 const send = async (incoming: IncomingMessage, outgoing: ServerResponse, response: Response) => {
@@ -88,6 +119,8 @@ const send = async (incoming: IncomingMessage, outgoing: ServerResponse, respons
   outgoing.setHeader("content-length", bytes.length)
   for (const [name, value] of response.headers) if (name !== "content-length") outgoing.setHeader(name, value)
   outgoing.writeHead(response.status)
+  const tooSlow = setTimeout(() => outgoing.destroy(), answerTimeoutMs)
+  outgoing.once("close", () => clearTimeout(tooSlow))
   outgoing.end(bytes)
 }
 
@@ -105,10 +138,11 @@ const listen = (server: Server, { host, port }: ServerOptions): Effect.Effect<nu
 /** Serves until the scope ends; returns the port. */
 export const serveHttp = (options: ServerOptions): Effect.Effect<number, CannotListen, Scope.Scope> =>
   Effect.gen(function* () {
+    const answer = answering(options)
     const server = createServer(
       { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
       (incoming, outgoing) => {
-        answer(options, incoming, outgoing)
+        answer(incoming, outgoing)
           .then((response) => send(incoming, outgoing, response))
           // A request that breaks off, or that is no request: nobody waits for an answer.
           .catch(() => outgoing.destroy())

@@ -39,9 +39,11 @@ export interface GatewayOptions {
   readonly version: string
 }
 
-/** Requests that are answered at a time; further ones are told to come back. */
+/** Requests for predictions that are answered at a time; further ones are told to come back. */
 const mostRequests = 32
 const busyRetrySeconds = 1
+/** How long what the clouds say of themselves is repeated to whoever asks. */
+const standingFor = "1 second"
 
 /** Says when to come back, as the header of an answer that is an error. */
 const retryAfter = (seconds: number) =>
@@ -99,35 +101,14 @@ const predictRows = (preparation: Preparation, rows: ReadonlyArray<unknown>) =>
     return { predictions: predictionsOf(preparation, ids, outputs) }
   })
 
-/** At most so many at a time; what is more is refused and not kept waiting. */
-const bounded = (most: number) => {
-  let running = 0
-  return <A, E, R>(work: Effect.Effect<A, E, R>) =>
-    Effect.suspend((): Effect.Effect<A, E | TryAgainLater, R> => {
-      if (running >= most)
-        return Effect.zipRight(
-          retryAfter(busyRetrySeconds),
-          new TryAgainLater({ message: `the gateway is at work on ${most} requests; try again` })
-        )
-      running += 1
-      return Effect.ensuring(
-        work,
-        Effect.sync(() => {
-          running -= 1
-        })
-      )
-    })
-}
-
 const handlers = (preparation: Preparation) =>
   HttpApiBuilder.group(GatewayApi, "gateway", (group) => {
-    const inTurn = bounded(mostRequests)
     return group
       .handleRaw("predict", ({ request }) =>
         Effect.gen(function* () {
           const text = yield* Effect.orDie(request.text)
           const rows = yield* rowsOf(request.headers["content-type"], text)
-          return yield* inTurn(predictRows(preparation, rows))
+          return yield* predictRows(preparation, rows)
         })
       )
       .handle("health", () =>
@@ -143,11 +124,21 @@ const handlers = (preparation: Preparation) =>
 
 const openApiPath = "/openapi.json"
 
+/** The predictor, whose standing is asked for again after a while and after each prediction. */
+const withStandingKept = Effect.gen(function* () {
+  const { predict, standing } = yield* Predictor
+  const [kept, askAgain] = yield* Effect.cachedInvalidateWithTTL(standing, standingFor)
+  return {
+    predict: (features: Float64Array) => Effect.ensuring(predict(features), askAgain),
+    standing: kept
+  }
+})
+
 /** Serves until the scope ends; returns the port. */
 export const serveGateway = (options: GatewayOptions) =>
   Effect.gen(function* () {
     const { preparation, place, names, version } = options
-    const predictor = yield* Predictor
+    const predictor = yield* withStandingKept
     const api = HttpApiBuilder.api(GatewayApi).pipe(
       Layer.provide(handlers(preparation)),
       Layer.provide(Layer.succeed(Predictor, predictor))
@@ -167,6 +158,15 @@ export const serveGateway = (options: GatewayOptions) =>
         body: {
           _tag: "TooLarge",
           message: `a request has at most ${mostBodyBytes} bytes; send rows in several requests`
+        }
+      },
+      mostAtWork: mostRequests,
+      busy: {
+        status: 503,
+        headers: { "retry-after": String(busyRetrySeconds) },
+        body: {
+          _tag: "TryAgainLater",
+          message: `the gateway is at work on ${mostRequests} requests; try again`
         }
       },
       handle: (request) =>

@@ -227,7 +227,12 @@ describe("the gateway", () => {
             ),
             () => (++stopped === 32 ? Deferred.succeed(allStopped, undefined) : Effect.void)
           )
-        const { base, post } = yield* gateway({ predict })
+        let asked = 0
+        const counted = Effect.sync(() => {
+          asked += 1
+          return standing
+        })
+        const { base, get, port, post } = yield* gateway({ predict, standing: counted })
         const gone = new AbortController()
         const body = JSON.stringify({ rows })
         const headers = { "content-type": "application/json" }
@@ -235,6 +240,12 @@ describe("the gateway", () => {
           fetch(`${base}/predict`, { method: "POST", headers, body, signal: gone.signal }).catch(() => {})
         yield* Deferred.await(full)
         expect(yield* post({ rows })).toMatchObject({ status: 503, retryAfter: "1" })
+        // Refused before its body is there, which is never sent.
+        const begun = `POST /predict HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: 9999999\r\n\r\n`
+        expect(yield* raw(port, begun)).toBe("HTTP/1.1 503 Service Unavailable")
+        // What costs the clouds nothing is answered all the same, and asks them once.
+        for (let i = 0; i < 5; i++) expect(yield* get("/health")).toMatchObject({ status: 200 })
+        expect(asked).toBe(1)
         gone.abort()
         yield* Deferred.await(allStopped)
       })
