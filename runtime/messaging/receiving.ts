@@ -85,6 +85,7 @@ export class Receiving {
   }
 
   #receiveFragment(fragment: Envelope, sender: Sender, headers: Delivery["headers"]): void {
+    if (sender.channel === "round") this.#takers.rounds.arriving(fragment, sender.from)
     const now = this.#post.clock.unsafeCurrentTimeMillis()
     const whole = this.#reassembly.add(`${sender.from} ${sender.channel}`, fragment, now)
     if (whole._tag === "Left") this.#malformed(sender, whole.left)

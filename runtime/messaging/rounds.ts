@@ -35,6 +35,8 @@ export interface RoundKeeping {
   ) => Effect.Effect<Rounds, never, Scope.Scope>
   /** Takes a `round` or `nack` from `from`. */
   readonly receive: (envelope: Envelope, from: string) => void
+  /** A fragment of a round came from `from`: the rest is on its way, and is not requested again meanwhile. */
+  readonly arriving: (fragment: Envelope, from: string) => void
   readonly reconnected: () => void
   readonly closed: (error: TransportError) => void
   /** What was exchanged with each peer so far. */
@@ -141,6 +143,13 @@ class Exchange {
     const sent = this.#kept.get(round)
     if (sent === undefined || !takeAgain(sent, this.#post.clock.unsafeCurrentTimeMillis())) return
     this.#post.postKept(this.peer, "round", sent, this.#counter)
+  }
+
+  /** A part of a round came, by its name as fragments have it. */
+  arriving(round: string): void {
+    const waiter = this.#waiter
+    if (waiter === undefined || String(waiter.round) !== round) return
+    waiter.askAgainAt = this.#post.clock.unsafeCurrentTimeMillis() + waiter.pause
   }
 
   /** Requests the awaited round from the peer, if any. */
@@ -340,6 +349,10 @@ class Exchanges {
       this.of(from, tag).receive(number, body, () => this.#post.limits.unopenedBytes - this.#unopenedBytes())
   }
 
+  arriving({ id, tag }: Envelope, from: string): void {
+    this.#all.get(keyOf(from, tag))?.arriving(id)
+  }
+
   reconnected(): void {
     for (const exchange of this.#all.values()) exchange.askAgain()
   }
@@ -396,6 +409,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
         }
       }),
     receive: (envelope, from) => exchanges.receive(envelope, from),
+    arriving: (fragment, from) => exchanges.arriving(fragment, from),
     reconnected: () => exchanges.reconnected(),
     closed: (error) => exchanges.closed(error),
     counts: () => exchanges.counts
