@@ -30,8 +30,8 @@ export class Abandoned extends Data.TaggedError("Abandoned")<{
   }
 }
 
-/** A run has five phases; the sixth is for the time before it begins. */
-const phasesOfLife = 6
+/** A run has five phases, and may deal ahead of the training; the seventh is for the time before it begins. */
+const phasesOfLife = 7
 
 /** What a process has sent since it started, and the most memory that it needed. */
 export type ProcessReport = Effect.Effect.Success<ReturnType<typeof Report.reply.decode>>

@@ -52,7 +52,7 @@ export class DealtForOther extends Data.TaggedError("DealtForOther")<{
 export class StretchMissing extends Data.TaggedError("StretchMissing")<Stretch & { readonly party: string }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.party} has no corrections of steps ${this.first} to ${this.last}, and the KGC that dealt them has left; put back what ${this.party} had stored, or start a new run`
+    return `${this.party} has no corrections of steps ${this.first} to ${this.last}, and nobody deals them any more; put back what ${this.party} had stored, or start a new run`
   }
 }
 
