@@ -4,17 +4,18 @@
  */
 import { expect, layer } from "@effect/vitest"
 import { Effect, Either, Layer, Logger, Option } from "effect"
+import { KeptByCloud0, masterKeyEntry } from "../../actors/clouds/transformation/archived-at-cloud0.ts"
 import { archiveKeyEntry, KeptByCloud1 } from "../../actors/clouds/transformation/archived-at-cloud1.ts"
 import { archiveEntry } from "../../actors/clouds/transformation/at-cloud1.ts"
 import { cellsDigest } from "../../actors/clouds/transformation/reopened-table.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
-import { decodeArchive } from "../../protocol/archive/archive.ts"
+import { decodeArchive, encodeArchive } from "../../protocol/archive/archive.ts"
 import { jobs } from "../../protocol/bcp/jobs.ts"
 import { decodeParameters } from "../../protocol/bcp/wire.ts"
 import { Enrol, Transform } from "../../protocol/messages/control.ts"
 import { NewPrgKey } from "../../protocol/messages/enrolment.ts"
 import { ArchivedShare0, OpenArchive, Reopen } from "../../protocol/messages/transformation.ts"
-import { again, first, other, security, trainedAgain, uploaded } from "../support/archived-runs.ts"
+import { again, first, other, security, storesOf, trainedAgain, uploaded } from "../support/archived-runs.ts"
 import { company } from "../support/company.ts"
 import { patienceMs } from "../support/patience.ts"
 import { splits } from "../support/small-scenario.ts"
@@ -104,6 +105,50 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           "cloud0's share of the cells of south is not that"
         )
         expect(yield* stable.list).not.toContain("transformed")
+      })
+    )
+
+    it.scoped("is not gone on with at a cloud from which a user was withdrawn meanwhile", () =>
+      Effect.gen(function* () {
+        const changes = { security: { ...security, dealing: "clouds" }, training: first }
+        const { kept } = yield* uploaded(splits.rows, changes)
+        const { agreement, file } = yield* again(splits.rows, changes)
+        const stores = storesOf()
+        const options = { agreement, run: "second-run", kept, stores: stores.layerOf }
+        const deadlineMs = patienceMs
+        const clouds = ["cloud0", "cloud1"]
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const parties = yield* company(file, options)
+            for (const cloud of clouds) yield* parties.start(cloud)
+            const director = yield* parties.played("director")
+            const asking = { concurrency: "unbounded" } as const
+            yield* Effect.forEach(clouds, (cloud) => director.ask(cloud, Enrol, {}, { deadlineMs }), asking)
+            yield* Effect.forEach(
+              clouds,
+              (cloud) => director.ask(cloud, Transform, {}, { deadlineMs }),
+              asking
+            )
+          })
+        )
+        // As `archive forget` does where it finds no note of the training.
+        const own = kept.get("cloud1")!
+        const archive = yield* decodeArchive(Option.getOrThrow(yield* own.store.get(archiveEntry)))
+        const uploads = archive.uploads.filter(({ user }) => user !== "user2")
+        yield* own.store.put(archiveEntry, yield* encodeArchive({ ...archive, uploads }))
+        const byCloud0 = kept.get("cloud0")!
+        const master = yield* KeptByCloud0.decode(
+          Option.getOrThrow(yield* byCloud0.stable.get(masterKeyEntry))
+        )
+        const others = master.uploads.filter(({ user }) => user !== "user2")
+        yield* byCloud0.stable.put(masterKeyEntry, yield* KeptByCloud0.encode({ ...master, uploads: others }))
+        const parties = yield* company(file, options)
+        for (const cloud of clouds) yield* parties.start(cloud)
+        const director = yield* parties.played("director")
+        for (const cloud of clouds)
+          expect((yield* Effect.flip(director.ask(cloud, Transform, {}, { deadlineMs }))).message).toContain(
+            "the cells of south were withdrawn from the archive after this training had opened it"
+          )
       })
     )
   }

@@ -26,7 +26,7 @@ export const other = {
 }
 
 /** Stores of all parties, in memory, that outlive them. */
-const storesOf = () => {
+export const storesOf = () => {
   const all = new Map<string, Omit<KeptService, "run">>()
   const of = (actor: string) => {
     const known = all.get(actor) ?? { store: memoryStore(), stable: memoryStore() }

@@ -8,7 +8,7 @@ import { CanonicalWriter } from "../../../protocol/canonical.ts"
 import { jointColumns } from "../../../protocol/data/description.ts"
 import type { CellBlock } from "../../../protocol/data/rows.ts"
 import { InvalidPlan } from "../../../protocol/learning/network.ts"
-import { type Agreement, feasiblePlan } from "../../party/agreement.ts"
+import { type Agreement, displayName, feasiblePlan } from "../../party/agreement.ts"
 import { raised } from "../../party/typed-throws.ts"
 import type { TableOutline } from "./joint-table.ts"
 
@@ -21,6 +21,34 @@ export class NoRowLeft extends Data.TaggedError("NoRowLeft")<{ readonly rows: nu
     return `none of the ${this.rows} rows of the archive is whole any more, since users that had a part in each have been withdrawn; have the users upload again with bicameral run`
   }
 }
+
+/** A training was interrupted, and users were withdrawn from its archive before it went on. */
+export class WithdrawnMeanwhile extends Data.TaggedError("WithdrawnMeanwhile")<{
+  readonly users: ReadonlyArray<string>
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the cells of ${this.users.join(", ")} were withdrawn from the archive after this training had opened it; delete its folder, and train again on what is left`
+  }
+}
+
+/** The table that was opened, if the archive still has all of these users' cells: a training may have been moved from where it was noted. */
+export const stillHeld = <E, R>(
+  agreement: Agreement,
+  opened: Effect.Effect<TableOutline, E, R>,
+  held: Held
+): Effect.Effect<TableOutline, E | WithdrawnMeanwhile, R> =>
+  Effect.filterOrFail(
+    opened,
+    ({ uploads }) => missingOf(uploads, held).length === 0,
+    ({ uploads }) =>
+      new WithdrawnMeanwhile({
+        users: missingOf(uploads, held).map(({ user }) => displayName(agreement, user))
+      })
+  )
+
+const missingOf = (uploads: Held, held: Held): Held =>
+  uploads.filter(({ user }) => !held.some((each) => each.user === user))
 
 /** The rows of which all cells are there, ascending, and how many there may have been. */
 export const wholeRows = (

@@ -34,7 +34,7 @@ import { keptByCloud0, shareDigest } from "./archived-at-cloud0.ts"
 import { Decrypted, decryptedEntry } from "./at-cloud0.ts"
 import { incomingShares } from "./incoming-shares.ts"
 import { jointTables, outlineFormat } from "./joint-table.ts"
-import { cellsDigest, reopenedTable } from "./reopened-table.ts"
+import { cellsDigest, reopenedTable, stillHeld } from "./reopened-table.ts"
 
 type MasterKey = Pick<Cloud0Keys, "masterKey">
 
@@ -157,7 +157,7 @@ export const reopeningAtCloud0 = (agreement: Agreement, credentials: Credentials
     )
     const { prepare, take } = jointTables(
       agreement,
-      reached(outcome, "train", "the archive was opened"),
+      stillHeld(agreement, reached(outcome, "train", "the archive was opened"), kept.uploads),
       (user) => Effect.map(recalled(decryptedEntry(user), Decrypted), ({ words }) => form.cloud0.share(words))
     )
     // A session takes the table once C1 has joined it: C1 too has opened everything then.

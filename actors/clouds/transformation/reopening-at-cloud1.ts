@@ -18,7 +18,7 @@ import { sharingOf } from "../../sharing/forms.ts"
 import type { CredentialsFor } from "../setup/credentials.ts"
 import { keptArchive } from "./archived-at-cloud1.ts"
 import { jointTables, outlineFormat } from "./joint-table.ts"
-import { cellsDigest, reopenedTable } from "./reopened-table.ts"
+import { cellsDigest, reopenedTable, stillHeld } from "./reopened-table.ts"
 
 /** Sends C0 its share of a user's cells. */
 const sendShare0 = (
@@ -78,7 +78,9 @@ export const reopeningAtCloud1 = (agreement: Agreement, credentials: Credentials
         return yield* reopenedTable(agreement, held, total)
       }).pipe(Effect.withSpan("Cloud1.reopen"))
     )
-    const tables = jointTables(agreement, reached(outcome, "train", "the archive was opened"), (user) =>
+    const opened = reached(outcome, "train", "the archive was opened")
+    const whole = Effect.flatMap(archived, ({ archive }) => stillHeld(agreement, opened, archive.uploads))
+    const tables = jointTables(agreement, whole, (user) =>
       Effect.flatMap(archived, ({ pieces: kept }) => form.reopened(user, kept))
     )
     return { done, outcome, tables, forget: Effect.void, handlers: [] }
