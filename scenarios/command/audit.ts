@@ -17,6 +17,7 @@ import { claimFolder, type KeptTrial, keepAudit, keptTrial } from "../audit/kept
 import { type AuditReport, auditJson, auditText } from "../audit/page.ts"
 import { defaultSize, prepareTrial } from "../audit/prepare.ts"
 import { runTrial } from "../audit/trial.ts"
+import { refuseRun } from "../folders/trial-of-own.ts"
 import { answer } from "../text/answer.ts"
 import type { AuditRequest } from "./commands.ts"
 
@@ -97,7 +98,10 @@ export const auditAndReport = (request: AuditRequest) =>
       Effect.map(({ type }) => type === "Directory"),
       Effect.orElseSucceed(() => false)
     )
-    if (isFolder) yield* refuseSizes(request)
+    if (isFolder) {
+      yield* refuseRun(target, "an audit")
+      yield* refuseSizes(request)
+    }
     if (Option.isSome(out)) yield* claimFolder(out.value)
     const trial = isFolder ? yield* keptTrial(target) : yield* tried(request)
     const { recording, error, about } = trial

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { join, resolve } from "node:path"
-import { Effect, Option } from "effect"
+import { Data, Effect, Option } from "effect"
 import { agreementDigest } from "../../actors/party/agreement.ts"
 import { beginIn, openOut, partiesEntry } from "../folders/out-folder.ts"
 import { requireRoom } from "./disk-room.ts"
@@ -20,6 +20,14 @@ export interface TrainOptions extends Pick<RunOptions, "out" | "seed" | "display
   readonly scenario: Option.Option<string>
 }
 
+/** Faults are drawn over the phases of a run, and a training from an archive has not all of them. */
+export class FaultsNotAgain extends Data.TaggedError("FaultsNotAgain")<{ readonly file: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.file}: faults happen in a run in which users upload, and none are injected into a training from its archive; give a copy of the scenario without faults with --scenario`
+  }
+}
+
 /** Trains from an archive, and writes what a run writes to the out folder. */
 export const trainAgain = Effect.fn("Run.trainAgain")(function* (options: TrainOptions) {
   const { from, out, seed, display } = options
@@ -27,6 +35,8 @@ export const trainAgain = Effect.fn("Run.trainAgain")(function* (options: TrainO
   const given = Option.getOrUndefined(Option.map(options.scenario, (file) => resolve(file)))
   const prepared = yield* prepareAgain(from, given, Option.getOrUndefined(seed))
   const { agreement, archived, file, referenceLeftOut, scenario } = prepared
+  // The parties would inject those of messages, and nobody those of processes.
+  if (scenario.faults !== undefined) return yield* new FaultsNotAgain({ file })
   if (referenceLeftOut !== undefined) display.note(`no reference will be trained: ${referenceLeftOut}`)
   yield* brokerIsThere(agreement, scenario.placement)
   yield* requireRoom(out, prepared.predicted.storedBytes)

@@ -2,7 +2,7 @@
  * Training again from an archive over NATS, and withdrawing a user from it: the runs of `run`, `train` and `archive`.
  * `again.sweep.ts` kills parties meanwhile.
  */
-import { readdir, readFile, rm } from "node:fs/promises"
+import { readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
@@ -111,6 +111,23 @@ describe("an archive over NATS", () => {
       expect(result.rows.training).toBe(35)
       expect(yield* read(again, "model.json")).toBe(yield* read(fresh, "model.json"))
       expect(result.kept.cloud1).toEqual([])
+
+      // What makes runs of its own names the scenario to give, and a training has no phases for faults.
+      for (const asked of ["audit", "simulate"] as const) {
+        const { complained, status } = yield* command(asked, again)
+        expect(complained).toContain(`makes a run of its own, in which users upload`)
+        expect(complained).toContain(`give the scenario, ${file}`)
+        expect(status).toBe(1)
+      }
+      expect((yield* command("audit", out)).complained).toContain("an audit makes a run of its own; give")
+      const disturbed = join(folder, "disturbed.yaml")
+      const text = yield* Effect.promise(() => readFile(file, "utf8"))
+      const faults = "faults: { links: [{ loss: 0.1 }] }"
+      yield* Effect.promise(() => writeFile(disturbed, `${text}\n${faults}\n`))
+      const elsewhere = ["--scenario", disturbed, "--out", join(folder, "third")] as const
+      expect((yield* command("train", out, ...elsewhere)).complained).toContain(
+        "none are injected into a training from its archive"
+      )
 
       expect((yield* command("archive", "forget", out)).printed).toContain("is erased, and what opened it")
       expect((yield* command("archive", "list", folder)).printed).toContain("no archive in")
