@@ -15,7 +15,8 @@ export interface Width {
 const roundTrips = 5
 /** A small question shows whether a way is slow; it is asked again if it may only have waited for a busy machine. */
 const smallBytes = mostFillerBytes / 16
-const smallTries = 3
+const smallTries = 6
+const pauseBetweenMs = 250
 /** Large questions that are under way at a time, in each try. */
 const largeAtOnce = [2, 16] as const
 /** A try that takes longer is long enough to tell. */
@@ -51,7 +52,10 @@ export const measureWidth = (
         megabitsPerSecond = Math.max(megabitsPerSecond, bits / 1000 / Math.max(ms - roundTripMs, ms / 4))
         return ms
       })
-    for (let i = 0; i < smallTries && megabitsPerSecond < leastMegabits; i++) yield* attempt(smallBytes, 1)
+    for (let i = 0; i < smallTries && megabitsPerSecond < leastMegabits; i++) {
+      if (i > 0) yield* Effect.sleep(pauseBetweenMs)
+      yield* attempt(smallBytes, 1)
+    }
     if (megabitsPerSecond < leastMegabits) return { roundTripMs, megabitsPerSecond }
     for (const atOnce of largeAtOnce) if ((yield* attempt(mostFillerBytes, atOnce)) > enoughMs) break
     return { roundTripMs, megabitsPerSecond }
