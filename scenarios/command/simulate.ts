@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { Console, Data, Deferred, Effect, Option } from "effect"
 import { artifact } from "../../protocol/artifact.ts"
+import { refuseRun } from "../folders/trial-of-own.ts"
 import { loadSimulation, type SeedResult } from "../simulation/seeds.ts"
 import type { WorkerReply, WorkerRequest } from "../simulation/simulate-worker.ts"
 import { answer } from "../text/answer.ts"
@@ -52,6 +53,7 @@ export const simulateAndReport = (request: SimulateRequest) =>
     Effect.gen(function* () {
       const { file, seeds } = request
       const number = seeds.to - seeds.from + 1
+      yield* refuseRun(file, "a simulation")
       const { faults } = yield* loadSimulation(file, request.faults)
       yield* Console.log(
         `${file}: ${number} ${number === 1 ? "seed" : "seeds"}, ${faults === undefined ? "each with faults of its own" : "each with the faults of the plan, drawn anew"}`

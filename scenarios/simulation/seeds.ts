@@ -7,7 +7,6 @@ import { checkData } from "../description/joined.ts"
 import { loadFaults, loadScenario } from "../description/load.ts"
 import { requireOpened } from "../description/opened.ts"
 import { describePlan, drawFaults, type FaultPlan, lostForGood, planFaults } from "../faults-injected/plan.ts"
-import { refuseRun } from "../folders/trial-of-own.ts"
 import { simulateRun } from "./run.ts"
 import type { SimulatedRun } from "./verdict.ts"
 import { type Simulation, simulationOf } from "./world.ts"
@@ -38,7 +37,6 @@ const undisturbed: FaultPlan = { seed: 0, healAfterMs: 0, links: [], events: [] 
 /** Reads a scenario file, and a file of faults where there is one, ready to be simulated. */
 export const loadSimulation = (file: string, faultsFile: Option.Option<string>) =>
   Effect.gen(function* () {
-    yield* refuseRun(file, "a simulation")
     const loaded = yield* loadScenario(file)
     const { scenario } = loaded
     yield* requireOpened(scenario, file, "a simulation")
