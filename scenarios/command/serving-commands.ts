@@ -4,6 +4,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect, type Option } from "effect"
 import { publicIdentity } from "../../protocol/channels/identity.ts"
+import { maxAskers } from "../../protocol/messages/subjects.ts"
 import { isAskerName, latestUntil } from "../../protocol/serving/admission-text.ts"
 import { mostQuota } from "../../protocol/serving/quota.ts"
 import type { GivenToRun } from "../description/agreement.ts"
@@ -122,10 +123,10 @@ const admitOptions = {
     "as",
     "NAME",
     (text) => (isAskerName(text) ? text : undefined),
-    "asker1 to asker8, or of a user of the run user1 and so on"
+    `asker1 to asker${maxAskers}, or of a user of the run user1 and so on`
   ).pipe(
     Options.withDescription(
-      "Of a new admission: what the asker is called at broker and clouds, asker1 to asker8"
+      `Of a new admission: what the asker is called at broker and clouds, asker1 to asker${maxAskers}`
     ),
     Options.optional
   ),

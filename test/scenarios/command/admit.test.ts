@@ -8,6 +8,7 @@ import { agreementDigest } from "../../../actors/party/agreement.ts"
 import { drawIdentities, identityIn } from "../../../actors/party/identities.ts"
 import { fingerprintOf } from "../../../protocol/channels/fingerprint.ts"
 import { publicIdentity, publicTextOf } from "../../../protocol/channels/identity.ts"
+import { maxAskers } from "../../../protocol/messages/subjects.ts"
 import { admitted } from "../../../protocol/serving/admission.ts"
 import { admissionOfText } from "../../../protocol/serving/admission-text.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
@@ -126,6 +127,10 @@ describe("bicameral admit", () => {
     Effect.gen(function* () {
       const { admit, begin, preparation } = yield* company
       const rest = ["--run", "r", "--rows", "1", "--until", "2100-01-01", "--preparation", preparation]
+      for (const name of [`asker${maxAskers + 1}`, "asker0", "asker99"])
+        expect((yield* admit("--as", name, "--asker", textOf("asker1"), ...rest)).complained).toContain(
+          `asker1 to asker${maxAskers}`
+        )
       const asCloud = yield* admit("--as", "asker1", "--asker", textOf("cloud0"), ...rest)
       expect(asCloud.complained).toMatch(/its key is that of another party/)
       const asUser = yield* admit("--as", "user2", "--asker", textOf("user1"), ...rest)
