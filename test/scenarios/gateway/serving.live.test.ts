@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { keysOf } from "../../../actors/party/identities.ts"
 import { gatewayOfTrial } from "../../../scenarios/command/serve.ts"
 import { partiesEntry } from "../../../scenarios/folders/out-folder.ts"
@@ -14,23 +14,7 @@ import { withEnvironment } from "../../support/environment.ts"
 import { identitiesGiven } from "../../support/identities-given.ts"
 import { command } from "../../support/in-process.ts"
 import { silent, splits, writeScenario } from "../../support/small-scenario.ts"
-
-/** The address that the gateway prints, once it listens; it goes on until the scope ends. */
-const started = <E, R>(gateway: Effect.Effect<never, E, R>) =>
-  Effect.gen(function* () {
-    const address = yield* Deferred.make<string, E>()
-    const printed = (line: unknown) => /^(http:\S+)\/predict /.exec(String(line))?.[1]
-    const console = yield* Effect.consoleWith(Effect.succeed)
-    yield* gateway.pipe(
-      Effect.withConsole({
-        ...console,
-        log: (line: unknown) => Deferred.succeed(address, printed(line) ?? "")
-      }),
-      Effect.catchAll((error) => Deferred.fail(address, error)),
-      Effect.forkScoped
-    )
-    return yield* Deferred.await(address)
-  })
+import { started } from "./started.ts"
 
 interface Answer {
   readonly predictions: ReadonlyArray<{
