@@ -39,7 +39,23 @@ const stockFor = ({ agreement, plan }: SessionOptions, session: Uint8Array) =>
     )
   )
 
-export const servingAtCloud1 = (options: SessionOptions, requests: Requests, { woken }: Wake) =>
+/** This cloud's shares of requests, as far as they are there: in a moment, if none is now. */
+const arrived = (requests: Requests, { woken }: Wake, asked: Asked) => {
+  const found = () =>
+    asked.map(({ asker, id, rows }) => {
+      const one = requests.of(asker, id)
+      return one?.rows === rows ? one : undefined
+    })
+  const isThere = () => found().some((one) => one !== undefined)
+  return woken.pipe(
+    Effect.repeat({ until: isThere }),
+    Effect.unless(isThere),
+    Effect.timeoutOption(arrivalMs),
+    Effect.map(found)
+  )
+}
+
+export const servingAtCloud1 = (options: SessionOptions, requests: Requests, wake: Wake) =>
   Effect.gen(function* () {
     const party = yield* Party
     const outer = yield* Effect.scope
@@ -101,27 +117,12 @@ export const servingAtCloud1 = (options: SessionOptions, requests: Requests, { w
         )
       })
 
-    const found = (asked: Asked) =>
-      asked.map(({ asker, id, rows }) => {
-        const one = requests.of(asker, id)
-        return one?.rows === rows ? one : undefined
-      })
-
-    /** This cloud's shares of requests, as far as they are there: in a moment, if none is now. */
-    const arrived = (asked: Asked) =>
-      woken.pipe(
-        Effect.repeat({ until: () => found(asked).some((one) => one !== undefined) }),
-        Effect.unless(() => found(asked).some((one) => one !== undefined)),
-        Effect.timeoutOption(arrivalMs),
-        Effect.map(() => found(asked))
-      )
-
     const serve = (asked: { readonly session: Uint8Array; readonly requests: Asked }) =>
       Effect.gen(function* () {
         const of = current
         if (of === undefined || !isCurrent(asked.session))
           return yield* new SessionOver({ party: party.name })
-        const found = yield* arrived(asked.requests)
+        const found = yield* arrived(requests, wake, asked.requests)
         if (current !== of) return yield* new SessionOver({ party: party.name })
         const missing = found.flatMap((one, place) => (one === undefined ? [place] : []))
         const batch = found.flatMap((one) => one ?? [])
