@@ -84,6 +84,13 @@ export interface RunRequest {
   readonly view: boolean
 }
 
+/** A request for `bicameral resume`. */
+export interface ResumeRequest {
+  readonly out: string
+  /** Whether to show it as a page. */
+  readonly view: boolean
+}
+
 /** A request for `bicameral view`. */
 export interface ViewRequest {
   readonly folder: Option.Option<string>
@@ -265,7 +272,7 @@ export interface CommandHandlers<R> extends ServingHandlers<Failure, R> {
   /** Lists, shows or forgets archives. */
   readonly archive: (request: ArchiveRequest) => Effect.Effect<void, Failure, R>
   /** Resumes a run that was broken off; otherwise as `run`. */
-  readonly resume: (out: string) => Effect.Effect<void, Failure, R>
+  readonly resume: (request: ResumeRequest) => Effect.Effect<void, Failure, R>
   /** Shows a run as a page until it is interrupted. */
   readonly view: (request: ViewRequest) => Effect.Effect<void, Failure, R>
   /** Makes the report of a run again. Returns where it is. */
@@ -464,7 +471,7 @@ const runCommands = <R>(handlers: Pick<CommandHandlers<R>, "run" | "deal" | "res
       "Runs a scenario until the randomness of all training steps is dealt and stored; bicameral resume then trains with it"
     )
   )
-  const resume = Command.make("resume", { out: folder }, (request) => handlers.resume(request.out)).pipe(
+  const resume = Command.make("resume", { out: folder, view }, handlers.resume).pipe(
     Command.withDescription("Resumes an interrupted run over NATS from the state that its parties stored")
   )
   return { deal, resume, run }

@@ -46,8 +46,8 @@ const bicameral = commandLine({
       Effect.promise(() => import("./archive.ts")),
       ({ archiveCommand }) => archiveCommand(request)
     ),
-  resume: (out) =>
-    Effect.flatMap(toRun, ([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out)),
+  resume: (request) =>
+    Effect.flatMap(toRun, ([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, request)),
   view: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./view.ts")),

@@ -20,7 +20,7 @@ import type { DealOptions } from "../run/deal.ts"
 import type { ResumeOptions, RunOptions } from "../run/run.ts"
 import { answer } from "../text/answer.ts"
 import { headline } from "../text/units.ts"
-import type { DealRequest, RunRequest, TrainRequest } from "./commands.ts"
+import type { DealRequest, ResumeRequest, RunRequest, TrainRequest } from "./commands.ts"
 import { viewed } from "./view.ts"
 
 /** The run finished, but not every expectation of the scenario held. */
@@ -158,10 +158,11 @@ export const trainAndReport = <E, R>(
 /** `bicameral resume`: the same for a run that was broken off. */
 export const resumeAndReport = <E, R>(
   resumeRun: (options: ResumeOptions) => Effect.Effect<Ended, E, R>,
-  out: string
+  { out, view }: ResumeRequest
 ) =>
   Effect.gen(function* () {
-    const { result, revealed } = yield* watched((display) => resumeRun({ out, display }))
+    const run = watched((display) => resumeRun({ out, display }))
+    const { result, revealed } = yield* view ? viewed(out, run) : run
     yield* reported(result, out, revealed)
   })
 

@@ -65,8 +65,9 @@ const latestRun = (within: string): Effect.Effect<string, NothingToShow> =>
       : latest.folder
   })
 
-/** How long a page may take to fetch the report of a run that has ended, before its server ends too. */
+/** How long pages may take to fetch the report of a run that has ended, before their server ends too. */
 const lastLookMs = 5_000
+const lookAgainMs = 50
 
 /** Shows a run that is about to begin in `folder`, and lets pages that are open have its report before it ends. */
 export const viewed = <A, E, R>(folder: string, work: Effect.Effect<A, E, R>) =>
@@ -80,9 +81,9 @@ export const viewed = <A, E, R>(folder: string, work: Effect.Effect<A, E, R>) =>
     })
   )
 
-const lastLook = (followed: FollowedRun, { reportTaken, watching }: ViewServer) =>
+const lastLook = (followed: FollowedRun, { awaiting }: ViewServer) =>
   Effect.suspend(() => {
     followed.look()
-    const ended = followed.shown().status === "ended" && watching() > 0
-    return ended ? Effect.timeoutOption(reportTaken, lastLookMs) : Effect.void
+    const wait = Effect.suspend(() => (awaiting() > 0 ? Effect.sleep(lookAgainMs) : Effect.void))
+    return Effect.timeoutOption(Effect.repeat(wait, { while: () => awaiting() > 0 }), lastLookMs)
   })

@@ -59,10 +59,15 @@ const named = (child, name, state, words) => {
   if (child.children[0].textContent !== name) child.children[0].textContent = name
   if (child.children[1].textContent !== words) child.children[1].textContent = words
 }
-const partyWords = { starting: "starting", up: "up", down: "down, is started again", done: "done" }
+const partyWords = { starting: "starting", up: "up", down: "down", done: "done", stopped: "stopped", "not known": "not known" }
+const offlineWords = (status) =>
+  status === "failed" ? "The process that served this page has ended, as the run has. bicameral view shows the run again."
+  : "The page has lost its server: the run may have ended, or its process. It keeps trying; what it shows may be out of date."
+let status = ""
 let rates = []
 let toldBefore = ""
 const show = (s) => {
+  status = s.status
   document.title = (s.done === undefined ? "" : Math.floor(100 * s.done) + " % · ") + (s.scenario || "a run") + ": " + s.status
   put("scenario", s.scenario || "A run")
   put("run", s.run === "" ? "" : "run " + s.run)
@@ -114,7 +119,7 @@ const chart = (rate) => {
 }
 const source = new EventSource("events")
 source.onopen = () => { $("offline").hidden = true }
-source.onerror = () => { $("offline").hidden = false }
+source.onerror = () => { put("offline", offlineWords(status)); $("offline").hidden = false }
 source.onmessage = (event) => {
   const s = JSON.parse(event.data)
   show(s)
@@ -145,7 +150,7 @@ ${
 <p class="kind">bicameral · live · <span id="run"></span></p>
 <h1 id="scenario">A run</h1>
 <p id="sentence" class="verdict doing" role="status">Connecting.</p>
-<p id="offline" class="warn" role="alert" hidden>The page has lost its server: the run may have ended, or its process. It keeps trying.</p>
+<p id="offline" class="warn" role="alert" hidden></p>
 </header>
 <main id="main" tabindex="-1">
 <progress id="bar" class="bar" max="1" value="0" aria-label="How far the phase is" hidden></progress>

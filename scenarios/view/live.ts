@@ -7,7 +7,8 @@ import type { JournalLine } from "../report/journal.ts"
 import { phaseSentences, type Standing, timeLeftMs } from "../report/progress.ts"
 import { duration, wholeSeconds } from "../text/units.ts"
 
-type PartyState = "starting" | "up" | "down" | "done"
+/** A party of a run that was broken off has stopped; of one that is gone nothing is known. */
+type PartyState = "starting" | "up" | "down" | "done" | "stopped" | "not known"
 
 interface PartyLife {
   readonly actor: string
@@ -49,6 +50,8 @@ export class LiveRun {
   /** What each actor has reported of the current phase, lately. */
   readonly #reports = new Map<string, Array<Reported>>()
   #told: Array<Told> = []
+  /** When the last line was written. */
+  #lastMs = 0
 
   /** The process that carries the run out, and whether it has said how the run ended. */
   get begun() {
@@ -60,6 +63,7 @@ export class LiveRun {
 
   /** Takes the next line. */
   add(line: JournalLine): void {
+    this.#lastMs = line.time
     if (line.event === "begin") this.#begin(line)
     else if (line.event === "phase") this.#enter(line.phase, line.time)
     else if (line.event === "progress") this.#report(line)
@@ -171,19 +175,24 @@ export class LiveRun {
             : "lost"
     const standing = status === "running" ? this.#standing(now) : undefined
     const left = standing && timeLeftMs(standing)
+    // A run that is gone takes no more time.
+    const until = status === "lost" ? this.#lastMs : (end?.time ?? now)
     const rate = status === "running" ? this.#rate() : undefined
     return {
       status,
       scenario: begun?.scenario ?? "",
       run: begun?.run ?? "",
       sentence: sentence(status, standing, end?.reason),
-      elapsed: begun === undefined ? "" : wholeSeconds(Math.floor(((end?.time ?? now) - begun.time) / 1000)),
+      elapsed: begun === undefined ? "" : wholeSeconds(Math.floor((until - begun.time) / 1000)),
       left: left === undefined ? "" : wholeSeconds(Math.ceil(left / 1000)),
       rate: rate === undefined ? undefined : Number(rate.toPrecision(3)),
       unit: standing?.phase === "train" ? "steps a second" : "pieces a second",
       done: standing !== undefined && standing.total > 0 ? standing.done / standing.total : undefined,
-      phases: this.#shownPhases(now, status),
-      parties: [...this.#parties.values()].map((party) => ({ ...party })),
+      phases: this.#shownPhases(until, status),
+      parties: [...this.#parties.values()].map((party) => ({
+        ...party,
+        state: stateNow(party.state, status)
+      })),
       told: this.#told.map(({ time, kind, text }) => ({
         at: wholeSeconds(Math.max(0, Math.floor((time - (begun?.time ?? time)) / 1000))),
         kind,
@@ -192,8 +201,7 @@ export class LiveRun {
     }
   }
 
-  #shownPhases(now: number, status: Status): Shown["phases"] {
-    const stopped = this.#end?.time ?? now
+  #shownPhases(until: number, status: Status): Shown["phases"] {
     return phases.map((phase) => {
       const own = this.#phases.find((each) => each.phase === phase)
       const isCurrent = own !== undefined && own.endedMs === undefined && status === "running"
@@ -207,7 +215,7 @@ export class LiveRun {
               : own.endedMs === undefined
                 ? "broken off"
                 : "done",
-        time: own === undefined ? "" : duration(((own.endedMs ?? stopped) - own.startedMs) / 1000)
+        time: own === undefined ? "" : duration(((own.endedMs ?? until) - own.startedMs) / 1000)
       }
     })
   }
@@ -230,6 +238,12 @@ export interface Shown {
   readonly phases: ReadonlyArray<{ readonly phase: Phase; readonly state: string; readonly time: string }>
   readonly parties: ReadonlyArray<Readonly<PartyLife>>
   readonly told: ReadonlyArray<{ readonly at: string; readonly kind: Told["kind"]; readonly text: string }>
+}
+
+/** What a party is in a run that stands so: what was told of it last holds only while the run continues. */
+const stateNow = (told: PartyState, status: Status): PartyState => {
+  if (told === "done" || told === "down" || status === "running") return told
+  return status === "failed" ? "stopped" : status === "lost" ? "not known" : told
 }
 
 const sentence = (status: Status, standing: Standing | undefined, reason = ""): string => {

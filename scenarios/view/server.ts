@@ -5,8 +5,9 @@
 import { randomBytes, timingSafeEqual } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Data, Deferred, Effect, Runtime, type Scope } from "effect"
+import { Data, Effect, Runtime, type Scope } from "effect"
 import type { FollowedRun } from "./follow.ts"
+import type { Shown } from "./live.ts"
 import { livePage, livePolicy } from "./live-page.ts"
 
 /** The page can't be served. */
@@ -37,12 +38,16 @@ export interface ViewServer {
   readonly url: string
   /** How many pages are connected. */
   readonly watching: () => number
-  /** Succeeds once a page has been given the report. */
-  readonly reportTaken: Effect.Effect<void>
+  /** How many pages were told that the run has ended, and have not been given the report yet. */
+  readonly awaiting: () => number
 }
 
 /** Pages that may be connected at a time. */
 const mostWatching = 16
+/** Connections at a time: those of such pages, and of some that fetch one. */
+const mostConnections = 64
+/** A request has no body: whoever takes longer to send one is cut off. */
+const requestMs = 10_000
 const headers = {
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
@@ -57,29 +62,38 @@ const loopback = "127.0.0.1"
 export const serveView = <R>(shows: Shows<R>): Effect.Effect<ViewServer, ViewNotServed, Scope.Scope | R> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<R>()
-    const taken = yield* Deferred.make<void>()
+    let awaiting = 0
     const token = randomBytes(24).toString("base64url")
     const watching = new Set<ServerResponse>()
-    const report = () => Runtime.runPromiseExit(runtime)(shows.report)
-    const server = createServer((request, response) => {
-      const page = pageAsked(request, server, token)
-      if (typeof page === "number") return refuse(response, page)
-      if (page === "events" && watching.size >= mostWatching) return refuse(response, 503)
-      if (page === "events") return watch(response, shows.followed, watching)
-      if (page === "report")
-        return void report().then((exit) => {
-          if (exit._tag === "Failure") return refuse(response, 404)
-          response.once("finish", () => Deferred.unsafeDone(taken, Effect.void))
-          send(response, 200, exit.value, { "content-type": "text/html; charset=utf-8" })
+    const report = shared(() => Runtime.runPromiseExit(runtime)(shows.report))
+    const server = createServer(
+      { requestTimeout: requestMs, headersTimeout: requestMs },
+      (request, response) => {
+        const page = pageAsked(request, server, token)
+        if (typeof page === "number") return refuse(response, page)
+        if (page === "events" && watching.size >= mostWatching) return refuse(response, 503)
+        if (page === "events")
+          return watch(response, shows.followed, watching, () => {
+            awaiting += 1
+          })
+        if (page === "report")
+          return void report().then((exit) => {
+            if (exit._tag === "Failure") return refuse(response, 404)
+            response.once("finish", () => {
+              awaiting = Math.max(0, awaiting - 1)
+            })
+            send(response, 200, exit.value, { "content-type": "text/html; charset=utf-8" })
+          })
+        // A run that is over has its report, unless it failed.
+        shows.followed.read()
+        if (shows.isOver || shows.followed.shown().status === "ended") return redirect(response, "report")
+        send(response, 200, livePage(), {
+          "content-type": "text/html; charset=utf-8",
+          "content-security-policy": livePolicy
         })
-      // A run that is over has its report, unless it failed.
-      shows.followed.read()
-      if (shows.isOver || shows.followed.shown().status === "ended") return redirect(response, "report")
-      send(response, 200, livePage(), {
-        "content-type": "text/html; charset=utf-8",
-        "content-security-policy": livePolicy
-      })
-    })
+      }
+    )
+    server.maxConnections = mostConnections
     yield* listening(server, shows.port)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -92,7 +106,7 @@ export const serveView = <R>(shows: Shows<R>): Effect.Effect<ViewServer, ViewNot
     return {
       url: `http://${loopback}:${port}/${token}/`,
       watching: () => watching.size,
-      reportTaken: Deferred.await(taken)
+      awaiting: () => awaiting
     }
   })
 
@@ -104,6 +118,17 @@ const listening = (server: Server, port: number): Effect.Effect<void, ViewNotSer
     })
     server.listen(port, loopback, () => resume(Effect.void))
   })
+
+/** Work that is done once for all who ask while it is under way. */
+const shared = <A>(work: () => Promise<A>): (() => Promise<A>) => {
+  let underWay: Promise<A> | undefined
+  return () => {
+    underWay ??= work().finally(() => {
+      underWay = undefined
+    })
+    return underWay
+  }
+}
 
 type Page = "page" | "events" | "report"
 
@@ -153,13 +178,26 @@ const redirect = (response: ServerResponse, location: string): void => {
 }
 
 /** Sends what is shown whenever it changes, as server-sent events, until the page goes. */
-const watch = (response: ServerResponse, followed: FollowedRun, watching: Set<ServerResponse>): void => {
+const watch = (
+  response: ServerResponse,
+  followed: FollowedRun,
+  watching: Set<ServerResponse>,
+  ended: () => void
+): void => {
   watching.add(response)
   response.writeHead(200, { ...headers, "content-type": "text/event-stream; charset=utf-8" })
+  let latest: Shown | undefined
+  const write = () => {
+    // A page that does not read is not sent more, until it does: then the latest, which may be the last.
+    if (latest === undefined || response.writableNeedDrain) return
+    response.write(`data: ${JSON.stringify(latest)}\n\n`)
+    if (latest.status === "ended") ended()
+    latest = undefined
+  }
+  response.on("drain", write)
   const stop = followed.subscribe((shown) => {
-    // A page that does not read is not sent more.
-    if (response.writableNeedDrain) return
-    response.write(`data: ${JSON.stringify(shown)}\n\n`)
+    latest = shown
+    write()
   })
   response.once("close", () => {
     stop()

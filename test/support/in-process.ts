@@ -46,7 +46,7 @@ export const command = (...words: ReadonlyArray<string>) =>
       archive: archiveCommand,
       view: viewRun,
       report: makeReport,
-      resume: (folder) => resumeAndReport(resumeRun, folder),
+      resume: (request) => resumeAndReport(resumeRun, request),
       simulate: simulateAndReport,
       check: checkScenario,
       tune: tuneScenario,

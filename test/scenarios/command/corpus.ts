@@ -105,7 +105,8 @@ const accepted: ReadonlyArray<ParsedCase> = [
   ),
   parsed(["simulate", "a.yaml", "--processes", "256"], asked({ processes: { value: 256 } })),
   parsed(["audit", "a.yaml", "--rows", "8"], asked({ target: "a.yaml", rows: { value: 8 } })),
-  parsed(["resume", "out/leaves"], asked("out/leaves")),
+  parsed(["resume", "out/leaves"], asked({ out: "out/leaves", view: false })),
+  parsed(["resume", "--view", "out/leaves"], asked({ out: "out/leaves", view: true })),
   parsed(["inspect-run", "out/leaves"], asked("out/leaves")),
   parsed(
     ["admit", "a.json", "--scenario", "a.yaml", "--until", "2027-02-01T06:30Z", "--as", "asker8"],
@@ -204,7 +205,7 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
     ["check", "a.yaml", "--seed", "1"],
     refused(/check has no option --seed; it takes --hosts, --calibration/)
   ),
-  parsed(["resume", "out", "--seed", "1"], refused(/resume has no option --seed; it takes --json;/)),
+  parsed(["resume", "out", "--seed", "1"], refused(/resume has no option --seed; it takes --view, --json;/)),
   parsed(["run", "a.yaml", "-o", "x"], refused(/run has no option -o/)),
   parsed(["run", "a.yaml", "--Out", "x"], refused(/run has no option --Out/)),
   parsed(["run", "a.yaml", "—seed", "1"], refused(/"—seed" is one word too many/)),

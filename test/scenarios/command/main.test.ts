@@ -22,6 +22,7 @@ import {
   type InviteRequest,
   type JoinRequest,
   type PredictRequest,
+  type ResumeRequest,
   type RunRequest,
   type ServeRequest,
   type SimulateRequest,
@@ -72,6 +73,7 @@ type Asked =
   | InviteRequest
   | JoinRequest
   | PredictRequest
+  | ResumeRequest
   | ActorOptions
   | MemberOptions
   | ServeRequest

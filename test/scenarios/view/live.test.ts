@@ -43,6 +43,21 @@ describe("a run that is watched", () => {
     })
   })
 
+  it("says of no party that it is up, and counts no time, once the run is broken off or gone", () => {
+    const lines: ReadonlyArray<JournalLine> = [
+      begin,
+      { event: "up", time: 2_000, party: "cloud0" },
+      { event: "died", time: 8_000, party: "user1", reason: "killed" }
+    ]
+    const states = (shown: ReturnType<LiveRun["shown"]>) => shown.parties.map(({ state }) => state)
+    const failed = { event: "end", time: 9_000, succeeded: false, reason: "cloud0: no room" } as const
+    expect(states(liveOf(...lines).shown(9_000, true))).toEqual(["up", "down"])
+    expect(states(liveOf(...lines, failed).shown(9_000, false))).toEqual(["stopped", "down"])
+    const gone = liveOf(...lines).shown(90_000, false)
+    expect(states(gone)).toEqual(["not known", "down"])
+    expect(gone).toMatchObject({ status: "lost", elapsed: "7 s" })
+  })
+
   it("has the progress of all that report, the time that is left and the pace of the last seconds", () => {
     const live = liveOf(begin, train, progress(12_000, "cloud0", 10), progress(12_000, "cloud1", 10))
     expect(live.shown(12_000, true)).toMatchObject({ done: 0.1, left: "9 s", rate: undefined })

@@ -1,6 +1,6 @@
 /** The server of the page: whom it serves, and what it sends. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { request } from "node:http"
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { type IncomingMessage, request } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -35,7 +35,7 @@ const served = (
     writeFileSync(join(folder, "journal.jsonl"), journal)
     const followed = new FollowedRun({ folder, since: 0 })
     const server = yield* serveView({ followed, isOver: false, report, port: 0 })
-    return { ...server, folder }
+    return { ...server, folder, followed }
   })
 
 interface Asked {
@@ -129,8 +129,42 @@ describe("the server of the page", () => {
         const { status, header } = yield* ask(ended.url)
         expect([status, header("location")]).toEqual([302, "report"])
         expect((yield* ask(`${ended.url}report`)).text).toBe("R")
-        yield* ended.reportTaken
+        // Each page that watched it end is waited for, until it has the report.
+        const two = yield* served(journalOf(begin, { event: "end", time: 9, succeeded: true }))
+        yield* firstSent(two.url)
+        yield* firstSent(two.url)
+        expect(two.awaiting()).toBe(2)
+        yield* ask(`${two.url}report`)
+        expect(two.awaiting()).toBe(1)
+        yield* ask(`${two.url}report`)
+        expect(two.awaiting()).toBe(0)
       })
+  )
+
+  it.scopedLive("sends a page that has not read for a while the latest, once it reads", () =>
+    Effect.gen(function* () {
+      // More than a connection holds that nobody reads.
+      const long = { event: "note", time: 2, text: "x".repeat(11_000_000) }
+      const { url, folder, followed, watching } = yield* served(journalOf(begin, long))
+      const response = yield* Effect.async<IncomingMessage>((resume) => {
+        const sent = request(`${url}events`, (answer) => resume(Effect.succeed(answer.pause())))
+        sent.on("error", () => {})
+        sent.end()
+      })
+      expect(watching()).toBe(1)
+      const failed = { event: "end", time: 9, succeeded: false, reason: "no broker" }
+      appendFileSync(join(folder, "journal.jsonl"), journalOf(failed))
+      followed.look()
+      let tail = ""
+      yield* Effect.async<void>((resume) => {
+        response.setEncoding("utf8").on("data", (part: string) => {
+          tail = `${tail.slice(-1_000)}${part}`
+          if (tail.includes("broken off: no broker")) resume(Effect.void)
+        })
+        response.resume()
+      }).pipe(Effect.timeout("10 seconds"))
+      response.destroy()
+    })
   )
 
   it.scopedLive(
