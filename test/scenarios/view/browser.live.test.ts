@@ -98,4 +98,36 @@ describe.concurrent("in a browser", () => {
       expect(complaints).toEqual([])
     })
   )
+
+  inBrowser("the live page shows a killed party come back, and why the run failed in the end", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf
+      const journal = join(folder, "journal.jsonl")
+      const followed = new FollowedRun({ folder, since: 0 })
+      const report = Effect.fail({ message: "no result" })
+      const { url } = yield* serveView({ followed, isOver: false, report, port: 0 })
+      const { page, complaints } = yield* pageOf(yield* browser, 360, "light")
+      yield* run(() => page.goto(url))
+      const party = page.locator(".parties li").first()
+      const died = line({ event: "died", party: "cloud0", reason: "SIGKILL" })
+      const train = line({ event: "phase", phase: "train" })
+      yield* run(() =>
+        appendFile(journal, line(begin) + line({ event: "up", party: "cloud0" }) + train + died)
+      )
+      yield* run(() => page.getByText("down, died 1 time").waitFor())
+      const back = line({ event: "back", party: "cloud0", awayMs: 2_500 })
+      yield* run(() => appendFile(journal, line({ event: "up", party: "cloud0" }) + back))
+      yield* run(() => page.getByText("cloud0 came back after 2.5 s").waitFor())
+      expect(yield* run(() => party.getAttribute("data-state"))).toBe("up")
+      const reason = `cloud1: ${evil[2]}`
+      yield* run(() => appendFile(journal, line({ event: "end", succeeded: false, reason })))
+      yield* run(() => page.getByText("The run was broken off").waitFor())
+      expect(yield* run(() => page.getByRole("status").innerText())).toContain(evil[2])
+      expect(yield* run(() => party.innerText())).toMatch(/cloud0\s+stopped, died 1 time/)
+      expect(yield* run(() => page.locator('[data-state="broken off"] strong').innerText())).toBe("train")
+      expect((yield* run(() => looks(page))).wider).toBe(0)
+      expect(page.url()).toBe(url)
+      expect(complaints).toEqual([])
+    })
+  )
 })
