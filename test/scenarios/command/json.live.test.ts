@@ -140,6 +140,7 @@ describe("--json", () => {
     Effect.gen(function* () {
       expect((yield* documentOf("--version")).result.text).toMatch(/^\d+\.\d+\.\d+$/)
       expect((yield* documentOf()).result.text).toContain("COMMANDS")
+      expect((yield* documentOf("--completions", "bash")).result.text).toContain("complete -F")
       const { printed } = yield* command("--json", "check", "missing.yaml")
       expect(JSON.parse(printed)).toMatchObject({ command: "check", ok: false })
       expect(yield* documentOf("frobnicate")).toMatchObject({ command: null, error: { tag: "WrongWords" } })
