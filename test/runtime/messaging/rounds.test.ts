@@ -1,12 +1,13 @@
 /** When a party requests a round again. That rounds arrive is in `conformance.ts`. */
-import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, TestClock } from "effect"
+import { Effect, Fiber } from "effect"
+import { describe, expect } from "vitest"
 import type { Envelope } from "../../../protocol/messages/envelope.ts"
 import type { Computation } from "../../../runtime/messaging/contract.ts"
 import { defaultLimits } from "../../../runtime/messaging/limits.ts"
 import type { Post } from "../../../runtime/messaging/post.ts"
 import { makeRounds } from "../../../runtime/messaging/rounds.ts"
 import { Ledger } from "../../../runtime/messaging/traffic.ts"
+import { inVirtualTime } from "../../support/virtual-time.ts"
 
 const body = new Uint8Array(3)
 const message = (kind: Envelope["kind"], id: string, number: number): Envelope => ({
@@ -16,11 +17,12 @@ const message = (kind: Envelope["kind"], id: string, number: number): Envelope =
 /** Rounds of a party that sends nothing, and the requests for rounds that it would send. */
 const rounds = Effect.gen(function* () {
   const clock = yield* Effect.clock
+  const began = clock.unsafeCurrentTimeMillis()
   const requested: Array<number> = []
   const post = {
     ...{ clock, limits: defaultLimits, ledger: new Ledger(), traced: false },
     transport: { status: () => "connected", maxPayloadBytes: 1e6, frame: (n: number) => new Uint8Array(n) },
-    post: () => requested.push(clock.unsafeCurrentTimeMillis()),
+    post: () => requested.push(clock.unsafeCurrentTimeMillis() - began),
     postKept: () => {},
     sendNow: () => undefined,
     ...{ forget: () => {}, note: () => {} }
@@ -36,35 +38,31 @@ const rounds = Effect.gen(function* () {
   return { keeping, requested, driven }
 })
 
-/** Lets time pass in steps that are no longer than those in which a party looks for missing rounds. */
-const pass = (milliseconds: number) =>
-  Effect.repeatN(TestClock.adjust("250 millis"), Math.round(milliseconds / 250) - 1)
-
 describe("a missing round", () => {
-  it.scoped("is requested again after a second, and after ever longer pauses", () =>
+  inVirtualTime("is requested again after a second, and after ever longer pauses", () =>
     Effect.gen(function* () {
       const { driven, keeping, requested } = yield* rounds
-      yield* pass(10_000)
+      yield* Effect.sleep(10_000)
       expect(requested).toEqual([1000, 2750, 5750])
       keeping.receive(message("round", "", 1), "cloud1")
       expect(yield* Fiber.join(driven)).toMatchObject({ value: 3 })
     })
   )
 
-  it.scoped("is not requested as long as its fragments arrive, but is once they cease", () =>
+  inVirtualTime("is not requested as long as its fragments arrive, but is once they cease", () =>
     Effect.gen(function* () {
       const { driven, keeping, requested } = yield* rounds
       for (let i = 0; i < 20; i++) {
-        yield* pass(500)
+        yield* Effect.sleep(500)
         keeping.arriving(message("fragment", "1", i), "cloud1")
         // Of another round, and of another peer: these say nothing of it.
         keeping.arriving(message("fragment", "2", i), "cloud1")
         keeping.arriving(message("fragment", "1", i), "user1")
       }
       expect(requested).toEqual([])
-      yield* pass(750)
+      yield* Effect.sleep(900)
       keeping.arriving(message("fragment", "2", 20), "cloud1")
-      yield* pass(250)
+      yield* Effect.sleep(200)
       expect(requested).toEqual([11_000])
       keeping.receive(message("round", "", 1), "cloud1")
       expect(yield* Fiber.join(driven)).toMatchObject({ value: 3 })
