@@ -134,6 +134,9 @@ export const servesModel = ({ model }: Pick<Agreement, "model">): boolean => mod
 export const kgcDeals = (agreement: Pick<Agreement, "security" | "training">): boolean =>
   agreement.security.dealing !== "clouds" && !trainsOnCiphertexts(agreement)
 
+/** Whether the KGC deals for a model that is served; else the clouds do. */
+export const kgcServes = ({ security }: Pick<Agreement, "security">): boolean => security.dealing !== "clouds"
+
 /** The parties whom a run lets go before the clouds train: after the setup, or the KGC that deals ahead once it has dealt. */
 export const leaveBeforeTraining = (agreement: Agreement): ReadonlyArray<string> =>
   kgcDeals(agreement) && agreement.security.dealing === "kgc"

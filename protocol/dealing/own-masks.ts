@@ -11,6 +11,20 @@ import { evaluates, type TrainingPlan } from "../learning/plan.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 
+/** A cloud's own masks under which weights are opened in a step. New memory. */
+export const ownWeightMasks = (
+  ring: Ring,
+  prg: Prg,
+  plan: Pick<TrainingPlan, "network">,
+  step: number
+): ReadonlyArray<MaskDifference> =>
+  layerShapes(plan).map(({ weights: { rows, cols } }, index) => {
+    const out = ring.matrix(rows, cols)
+    const stream = { step, operation: operation("openWeights", index + 1), kind: streamKinds.mask }
+    prg.fill(ring, out.at, rows * cols, stream)
+    return { ...out, of: "factor" }
+  })
+
 /** Own masks in place of the differences and sums of both clouds' masks. */
 export const ownMasks = (ring: Ring, prg: Prg, plan: TrainingPlan): OpenMasks => {
   const { network, rows: trained } = plan
@@ -50,12 +64,6 @@ export const ownMasks = (ring: Ring, prg: Prg, plan: TrainingPlan): OpenMasks =>
       if (!evaluates(plan) || !plan.validation.classes) return { inputs }
       return { inputs, chosen: factor(drawRows(labelsOperation(plan), rows, classes)) }
     },
-    weights: (step) =>
-      layerShapes(plan).map(({ weights: { rows, cols } }, index) => {
-        const out = ring.matrix(rows, cols)
-        const stream = { step, operation: operation("openWeights", index + 1), kind }
-        prg.fill(ring, out.at, rows * cols, stream)
-        return factor(out)
-      })
+    weights: (step) => ownWeightMasks(ring, prg, plan, step)
   }
 }

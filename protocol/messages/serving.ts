@@ -68,6 +68,13 @@ export const ServeBatch = ask(
   Schema.Struct({ step: Schema.optionalWith(Count, { exact: true }), missing: Schema.Array(Count) })
 )
 
+/** C1 has C0 deal with it for these steps of a session, where the clouds deal for themselves. */
+export const DealServed = ask(
+  "DealServed",
+  Schema.Struct({ session: ServiceId, steps: Schema.Array(Count) }),
+  Schema.Struct({})
+)
+
 /** C1 asks the KGC for the corrections of a step of a session; the step says how many rows it has. */
 const dealService = Schema.Struct({ session: ServiceId, step: Count })
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Data, Deferred, Effect, Option, type Redacted } from "effect"
-import { type Agreement, agreementDigest, servesModel } from "../../actors/party/agreement.ts"
+import { type Agreement, agreementDigest, kgcServes, servesModel } from "../../actors/party/agreement.ts"
 import {
   drawIdentities,
   type Identities,
@@ -16,6 +16,7 @@ import {
   keysOf,
   usersOf
 } from "../../actors/party/identities.ts"
+import type { ServingRole } from "../../actors/serving.ts"
 import { artifact } from "../../protocol/artifact.ts"
 import { publicTextOf } from "../../protocol/channels/identity.ts"
 import { type AdmissionStatement, signedBy } from "../../protocol/serving/admission.ts"
@@ -69,7 +70,9 @@ export interface Serving {
   readonly asker: (actor: string) => Effect.Effect<ReturnType<typeof askerLayer>>
 }
 
-const servingRoles = ["kgc", "cloud0", "cloud1"] as const
+/** Who serves. */
+const servingRoles = (agreement: Agreement): ReadonlyArray<ServingRole> =>
+  kgcServes(agreement) ? ["kgc", "cloud0", "cloud1"] : ["cloud0", "cloud1"]
 const readyTimeoutMs = 180_000
 const dayMs = 86_400_000
 
@@ -137,7 +140,7 @@ export const serveRun = Effect.fn("Run.serve")(function* ({ askers, display, out
     onEvent
   })
   const processes = new Map<string, { readonly pid: () => number | undefined }>()
-  const start = (actor: (typeof servingRoles)[number]) =>
+  const start = (actor: ServingRole) =>
     Effect.gen(function* () {
       const key: Redacted.Redacted | undefined = stateKeys[actor]
       const launch = startActor({
@@ -170,7 +173,7 @@ export const serveRun = Effect.fn("Run.serve")(function* ({ askers, display, out
       yield* Effect.forkScoped(Effect.catchAll(supervised.ended, (died) => Deferred.fail(lost, died)))
       yield* supervised.ready
     })
-  yield* Effect.forEach(servingRoles, start, { concurrency: "unbounded", discard: true })
+  yield* Effect.forEach(servingRoles(agreement), start, { concurrency: "unbounded", discard: true })
   if ("lost" in broker)
     yield* Effect.forkScoped(Effect.catchAll(broker.lost, (error) => Deferred.fail(lost, error)))
   const serving: Serving = {

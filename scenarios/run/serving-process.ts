@@ -5,7 +5,7 @@
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Either, Layer, Option } from "effect"
-import { type Agreement, agreementDigest, servesModel } from "../../actors/party/agreement.ts"
+import { type Agreement, agreementDigest, kgcServes, servesModel } from "../../actors/party/agreement.ts"
 import { type DirectoryService, directoryOf, type PartyKeys } from "../../actors/party/directory.ts"
 import { type ServingRole, serveModel } from "../../actors/serving.ts"
 import { type PublicIdentity, publicIdentity } from "../../protocol/channels/identity.ts"
@@ -28,7 +28,7 @@ import {
 } from "../description/agreement.ts"
 import { loadScenario } from "../description/load.ts"
 import { checkRunName } from "../description/run-name.ts"
-import { holdPartyFolder } from "../folders/party-folder.ts"
+import { hasEndRecord, holdPartyFolder } from "../folders/party-folder.ts"
 import { directoryOfParty, ownIdentity, partyKeys, publicIdentities } from "./identities.ts"
 import { partyServices } from "./party-services.ts"
 import { brokerLost } from "./until-broker.ts"
@@ -51,6 +51,22 @@ export class NoServingRole extends Data.TaggedError("NoServingRole")<{ readonly 
   readonly retryable = false
   override get message(): string {
     return `"${this.role}" has no part in serving a model; choose kgc, cloud0 or cloud1`
+  }
+}
+
+/** The run has not come to its end at this cloud. */
+export class RunNotEnded extends Data.TaggedError("RunNotEnded")<{ readonly folder: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `the run in ${this.folder} has not ended there, and a model is served after its run; end it, or give the folder that this cloud had in a run that has ended`
+  }
+}
+
+/** The clouds deal for themselves. */
+export class NoKgcServes extends Data.TaggedError("NoKgcServes")<{ readonly file: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.file}: security.dealing is clouds, so no KGC has a part in serving the model; start both clouds alone`
   }
 }
 
@@ -124,6 +140,7 @@ export const runServing = (options: ServingOptions) =>
     const { scenario } = yield* loadScenario(options.scenario)
     const agreement = agreementWith(scenario, options)
     if (!servesModel(agreement)) return yield* new NotServed({ file: options.scenario })
+    if (role === "kgc" && !kgcServes(agreement)) return yield* new NoKgcServes({ file: options.scenario })
     const own = yield* ownIdentity(role, options.identity)
     const parties = yield* publicIdentities(identitiesOfScenario(scenario))
     const terms = { run, agreement: agreementDigest(agreement), parties: partiesIn(agreement, parties) }
@@ -136,6 +153,7 @@ export const runServing = (options: ServingOptions) =>
     yield* holdPartyFolder(state, { actor: role, run })
     // The KGC of the run has erased all, and that of the service draws its keys anew at each start.
     const storesNothing = role === "kgc"
+    if (!storesNothing && !(yield* hasEndRecord(state))) return yield* new RunNotEnded({ folder: state })
     const stateKey = yield* findStateKey({
       actor: role,
       folder: state,

@@ -8,7 +8,7 @@ import { type ServingRole, serveModel } from "../../actors/serving.ts"
 import { fixedScores } from "../../protocol/computation/predicting.ts"
 import { type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
 import { outputs } from "../../protocol/learning/network.ts"
-import { Predict } from "../../protocol/messages/serving.ts"
+import { DealServed, Predict } from "../../protocol/messages/serving.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
 import type { AdmissionStatement } from "../../protocol/serving/admission.ts"
 import { mostRows } from "../../protocol/serving/steps.ts"
@@ -54,9 +54,10 @@ const admission = (agreement: Agreement, rows: number): AdmissionStatement => ({
 const roles = ["kgc", "cloud0", "cloud1"] as const
 
 /** The parties of a served model, each of which can be killed and started again. */
-const serving = (quota = 100_000) =>
+const serving = (quota = 100_000, dealing: Agreement["security"]["dealing"] = "kgc") =>
   Effect.gen(function* () {
-    const agreement = yield* agreed
+    const small = yield* agreed
+    const agreement = { ...small, security: { ...small.security, dealing } }
     const { model, plan, ring, stores } = yield* made(agreement)
     const hub = makeHub()
     const outer = yield* Effect.scope
@@ -71,7 +72,7 @@ const serving = (quota = 100_000) =>
         )
         lives.set(role, scope)
       })
-    for (const role of roles) yield* start(role)
+    for (const role of roles) if (role !== "kgc" || dealing === "kgc") yield* start(role)
     const kill = (role: ServingRole) => Scope.close(lives.get(role)!, Exit.void)
     const expected = (features: Float64Array) => fixedScores(ring, model, features)
     return { agreement, hub, plan, start, kill, expected }
@@ -249,11 +250,31 @@ layer(Logger.remove(Logger.defaultLogger), { excludeTestServices: true })("a ser
     })
   )
 
+  it.scoped("answers without a KGC where the clouds deal for themselves", () =>
+    Effect.gen(function* () {
+      const served = yield* serving(100_000, "clouds")
+      const { inputs } = served.plan.network
+      const asker = yield* askerNamed(served, "asker1")
+      for (const rows of [1, 3, 1, 70]) {
+        const features = numbers(BigInt(rows), rows * inputs)
+        expectNear(yield* asker.predict(features), served.expected(features))
+      }
+      const { party } = yield* askerNamed(served, "user1")
+      const stolen = { session: new Uint8Array(16), steps: [1] }
+      const refused = yield* Effect.flip(party.ask("cloud0", DealServed, stolen, { deadlineMs: patienceMs }))
+      expect(refused.message).toContain("user1")
+    })
+  )
+
   describe("whose parties die", () => {
-    for (const role of roles)
-      it.scoped(`answers all that was asked when ${role} is killed and comes back`, () =>
+    const cases = [
+      ...roles.map((role) => ({ role, dealing: "kgc" as const })),
+      ...(["cloud0", "cloud1"] as const).map((role) => ({ role, dealing: "clouds" as const }))
+    ]
+    for (const { dealing, role } of cases)
+      it.scoped(`answers all that was asked when ${role} is killed and comes back, dealing: ${dealing}`, () =>
         Effect.gen(function* () {
-          const served = yield* serving()
+          const served = yield* serving(100_000, dealing)
           const { inputs } = served.plan.network
           const askers = [yield* askerNamed(served, "asker1"), yield* askerNamed(served, "user1")]
           yield* askers[0]!.predict(numbers(1n, inputs))

@@ -186,6 +186,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["RejoinService", route("serve", "cloud1", "cloud0")],
   ["ServiceKey", route("serve", clouds, "kgc")],
   ["ServeBatch", route("serve", "cloud0", "cloud1")],
+  ["DealServed", route("serve", "cloud1", "cloud0")],
   ["DealService", route("serve", "cloud1", "kgc")],
   ["Progress", route("all", "cloud0 cloud1 user1 user2", "director")],
   ["Report", route("all", "director", parties)],

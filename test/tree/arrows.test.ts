@@ -130,7 +130,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "statistics"
     ],
     archive: ["sharing", "data", "bcp"],
-    serving: ["channels", "computation", "learning", "messages", "ring"],
+    serving: ["channels", "computation", "dealing", "learning", "messages", "ring"],
     sharing: ["bcp", "ciphertexts", "join", "proofs"],
     join: ["data", "ring"],
     statistics: ["bcp", "data"],

@@ -69,13 +69,19 @@ const withStored = <E, R>(
 }
 
 /** Bytes that follow from a secret one drawn now: some are sent as they are, and none tells of the others. */
-const drawnNow = (): ByteSource => {
+export const drawnNow = (): ByteSource => {
   const cipher = createCipheriv("aes-256-ctr", randomBytes(32), new Uint8Array(16))
   return (length) => new Uint8Array(cipher.update(new Uint8Array(length)))
 }
 
 /** A round of dealing takes as much longer than one of the training, for what is computed and sent in it. */
 const longRounds = 4
+
+/** The deadlines of rounds in which clouds deal. */
+export const roundsOfDealing = (agreement: Agreement) => {
+  const { firstMs, deadlineMs } = roundDeadlines(agreement)
+  return { firstMs, deadlineMs: longRounds * deadlineMs }
+}
 
 /** What a strand deals for, with a process of the other cloud. */
 export interface DealtWith extends Pick<SupplyRequest, "session" | "plan" | "order"> {
@@ -95,9 +101,7 @@ export const dealingWith = (
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const { firstMs, deadlineMs } = roundDeadlines(agreement)
-    const deadlines = { firstMs, deadlineMs: longRounds * deadlineMs }
-    const rounds = yield* party.rounds(peer, dealingPhase(session, strand), deadlines)
+    const rounds = yield* party.rounds(peer, dealingPhase(session, strand), roundsOfDealing(agreement))
     const { drive } = drivenBy(rounds, dealingErrors)
     const ring = yield* Effect.promise(() => Ring.load())
     const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))

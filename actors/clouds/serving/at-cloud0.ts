@@ -3,9 +3,10 @@
  * come while the one before was computed, so many askers share the rounds of one, and a single asker waits for nobody.
  */
 import { randomBytes } from "node:crypto"
-import { Deferred, Duration, Effect, Queue, Ref } from "effect"
+import { Deferred, Duration, Effect, Option, Queue, Ref } from "effect"
 import {
   BeginService,
+  DealServed,
   RejoinService,
   ServeBatch,
   serviceIdBytes
@@ -13,9 +14,12 @@ import {
 import { mostRows } from "../../../protocol/serving/steps.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { onFrom } from "../../party/handlers.ts"
+import { RequestUnfit, SessionOver } from "../../party/serving-errors.ts"
 import { yieldTurn } from "../../party/yield-turn.ts"
+import { mayBeDealt } from "./dealing.ts"
 import type { Requests, Waiting } from "./requests.ts"
-import { askDeadline, openSession, type ServingSession, type SessionOptions } from "./session.ts"
+import { openSession, type ServingSession } from "./session.ts"
+import { askDeadline, type SessionOptions } from "./session-options.ts"
 
 /**
  * A request whose other share is not there yet is looked at again after a quarter of the time that it has waited for that, but
@@ -48,6 +52,12 @@ const nextBatch = (requests: Requests, nowMs: number): ReadonlyArray<Waiting> =>
   return batch
 }
 
+/** What cloud 1 wants dealt in the session that it is of, where the clouds deal. */
+interface Dealing {
+  readonly session: Uint8Array
+  readonly asked: Queue.Queue<ReadonlyArray<number>>
+}
+
 /** Serves as cloud 0 until interrupted; `handlers` are to be served. */
 export const servingAtCloud0 = (options: SessionOptions, requests: Requests, { wake, woken }: Wake) =>
   Effect.gen(function* () {
@@ -56,6 +66,7 @@ export const servingAtCloud0 = (options: SessionOptions, requests: Requests, { w
     const ask = askDeadline(agreement)
     const now = Effect.clockWith(({ currentTimeMillis }) => currentTimeMillis)
     const again = yield* Ref.make(yield* Deferred.make<void>())
+    const dealing = yield* Ref.make(Option.none<Dealing>())
 
     /** Cloud 1 has no share of these requests yet. */
     const setAside = (missing: ReadonlyArray<Waiting>) =>
@@ -81,20 +92,30 @@ export const servingAtCloud0 = (options: SessionOptions, requests: Requests, { w
           yield* requests.settle(one, { session, step, share })
       })
 
+    const serveBatches = (session: Uint8Array, own: ServingSession) =>
+      Effect.gen(function* () {
+        yield* party.ask("cloud1", BeginService, { session }, ask)
+        yield* own.opened
+        yield* Effect.logInfo("a session of serving has begun")
+        for (;;) {
+          // What arrives together is computed together.
+          yield* yieldTurn
+          const batch = nextBatch(requests, yield* now)
+          if (batch.length === 0) yield* woken
+          else yield* serveBatch(session, own, batch)
+        }
+      })
+
     const serveSession = Effect.gen(function* () {
       const session = new Uint8Array(randomBytes(serviceIdBytes))
       const own = yield* openSession(options, session)
-      yield* party.ask("cloud1", BeginService, { session }, ask)
-      yield* own.opened
-      yield* Effect.logInfo("a session of serving has begun")
-      for (;;) {
-        // What arrives together is computed together.
-        yield* yieldTurn
-        const batch = nextBatch(requests, yield* now)
-        if (batch.length === 0) yield* woken
-        else yield* serveBatch(session, own, batch)
-      }
-    }).pipe(Effect.scoped)
+      const { deal } = own
+      const batches = serveBatches(session, own)
+      if (deal === undefined) return yield* batches
+      const asked = yield* Queue.unbounded<ReadonlyArray<number>>()
+      yield* Ref.set(dealing, Option.some({ session, asked }))
+      yield* Effect.raceFirst(batches, Effect.forever(Effect.flatMap(Queue.take(asked), deal)))
+    }).pipe(Effect.scoped, Effect.ensuring(Ref.set(dealing, Option.none())))
 
     /** A session ends by an error, or since cloud 1 was started again; what waits stays for the next. */
     const sessions = Effect.gen(function* () {
@@ -116,5 +137,16 @@ export const servingAtCloud0 = (options: SessionOptions, requests: Requests, { w
         {}
       )
     )
-    return { handlers: [rejoin], serving: sessions }
+    const dealServed = onFrom("cloud1", DealServed, ({ session, steps }) =>
+      Effect.gen(function* () {
+        const current = yield* Ref.get(dealing)
+        if (Option.isNone(current) || Buffer.compare(current.value.session, session) !== 0)
+          return yield* new SessionOver({ party: party.name })
+        if (!mayBeDealt(steps))
+          return yield* new RequestUnfit({ asker: "cloud1", why: "no such batches are dealt for at once" })
+        yield* Queue.offer(current.value.asked, steps)
+        return {}
+      })
+    )
+    return { handlers: [rejoin, dealServed], serving: sessions }
   })

@@ -3,13 +3,15 @@
  * has the corrections of each batch, most of them ahead of it.
  */
 import { Deferred, Duration, Effect, ExecutionStrategy, Exit, Schedule, Scope } from "effect"
-import { BeginService, DealService, RejoinService, ServeBatch } from "../../../protocol/messages/serving.ts"
+import { BeginService, RejoinService, ServeBatch } from "../../../protocol/messages/serving.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { onFrom } from "../../party/handlers.ts"
 import { SessionOver } from "../../party/serving-errors.ts"
 import type { Wake } from "./at-cloud0.ts"
+import { dealtByBoth, dealtByKgc } from "./dealing.ts"
 import type { Requests, Waiting } from "./requests.ts"
-import { askDeadline, openSession, type ServingSession, type SessionOptions } from "./session.ts"
+import { openSession, type ServingSession } from "./session.ts"
+import { askDeadline, type SessionOptions } from "./session-options.ts"
 import { makeStock } from "./stock.ts"
 
 const rejoinPauseMs = 500
@@ -29,15 +31,13 @@ interface Current {
 /** The requests of a batch, as cloud 0 names them. */
 type Asked = ReadonlyArray<Pick<Waiting, "asker" | "id" | "rows">>
 
-const stockFor = ({ agreement, plan }: SessionOptions, session: Uint8Array) =>
-  Effect.flatMap(Party, (party) =>
-    makeStock(plan, (step) =>
-      Effect.map(
-        party.ask("kgc", DealService, { session, step }, askDeadline(agreement)),
-        ({ corrections }) => corrections
-      )
-    )
-  )
+const stockFor = (options: SessionOptions, session: Uint8Array, { deal }: ServingSession) =>
+  Effect.gen(function* () {
+    const { plan } = options
+    return deal === undefined
+      ? yield* makeStock(plan, yield* dealtByKgc(options, session))
+      : yield* makeStock(plan, yield* dealtByBoth(options, session, deal))
+  })
 
 /** This cloud's shares of requests, as far as they are there: in a moment, if none is now. */
 const arrived = (requests: Requests, { woken }: Wake, asked: Asked) => {
@@ -79,7 +79,7 @@ export const servingAtCloud1 = (options: SessionOptions, requests: Requests, wak
         yield* end(current)
         const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
         const own = yield* Scope.extend(openSession(options, session), scope)
-        const stock = yield* Scope.extend(stockFor(options, session), scope)
+        const stock = yield* Scope.extend(stockFor(options, session, own), scope)
         const before = yield* Deferred.make<void>()
         const begun: Current = { session, own, stock, scope, before }
         current = begun

@@ -12,7 +12,7 @@ import { openWeights, predictWith } from "../../../protocol/learning/step.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { ServingCloud } from "../../../protocol/serving/cloud.ts"
-import { ServingDealer } from "../../../protocol/serving/dealer.ts"
+import { ServingDealer, servedSteps } from "../../../protocol/serving/dealer.ts"
 import {
   batchRows,
   lastStep,
@@ -22,6 +22,7 @@ import {
   stepOf
 } from "../../../protocol/serving/steps.ts"
 import { addWords, splitWords } from "../../../protocol/sharing/split.ts"
+import { DealingClouds } from "../dealing/clouds.ts"
 import { splitmix } from "../ring/twin.ts"
 import { betweenSamples, hardlyAbove, histogram } from "../sharing/frequency.ts"
 
@@ -172,6 +173,20 @@ describe("serving on shares", () => {
     expect(one!.results[0]).not.toEqual(other!.results[0])
     const values = [one!, other!].map(({ words }) => new BigInt64Array(words.buffer, words.byteOffset, 3))
     for (let i = 0; i < 3; i++) expect(Number(values[0]![i]! - values[1]![i]!)).toBeCloseTo(0, -2)
+  })
+
+  it("has clouds that deal for themselves make what the KGC deals, byte for byte, several batches at once", async () => {
+    for (const output of ["identity", "relu"] as const) {
+      const plan = planWith(output)
+      const prgs = [new Prg(new Uint8Array(16).fill(61)), new Prg(new Uint8Array(16).fill(62))] as const
+      const clouds = await DealingClouds.real(prgs)
+      const own = [0, 1].map((cloud) => servedSteps(clouds.rings[cloud]!, prgs[cloud]!, plan))
+      const dealer = new ServingDealer(clouds.rings[2], { cloud0: prgs[0], cloud1: prgs[1] }, plan)
+      for (const steps of [[stepOf(1, 0)], [stepOf(1, 1), stepOf(4, 0), stepOf(64, 0)], [stepOf(4, 1)]]) {
+        const { corrections } = clouds.run((cloud) => steps.map(own[cloud]!))
+        expect(corrections).toEqual(steps.map((step) => dealer.deal(step)))
+      }
+    }
   })
 
   it("takes the rounds and bytes that the cost model states", () => {

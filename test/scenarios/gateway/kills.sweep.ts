@@ -14,7 +14,7 @@ import { runScenario } from "../../../scenarios/run/run.ts"
 import { serveRun } from "../../../scenarios/run/serve.ts"
 import { patienceMs } from "../../support/patience.ts"
 import { silent, splits, writeScenario } from "../../support/small-scenario.ts"
-import { randomOf, seed, slice } from "../../support/sweep.ts"
+import { full, randomOf, seed, slice } from "../../support/sweep.ts"
 
 const cases = ["cloud1", "kgc", "cloud0", "broker"].map((name) => ({ name }))
 const requests = 100
@@ -29,9 +29,10 @@ const askerNames = [
 ]
 
 /** A served model whose opened twin says what is right. */
-const served = Effect.gen(function* () {
+const served = Effect.fn(function* (dealing: string) {
   const training = { epochs: 2, batch: 8, rate: 0.25 }
-  const { file, out } = yield* writeScenario(splits.rows, { model: "both", training })
+  const security = { modulusBits: 512, insecure: true, dealing }
+  const { file, out } = yield* writeScenario(splits.rows, { model: "both", training, security })
   yield* runScenario({ file, out, transport: "nats", seed: Option.none(), display: silent })
   const { model } = yield* readModel(join(out, "model.json"))
   const ring = yield* Effect.promise(() => Ring.load())
@@ -55,39 +56,47 @@ const served = Effect.gen(function* () {
 })
 
 describe("a served model", () => {
-  it.scopedLive("answers all that 100 requests ask, or says to ask again, whoever of it is killed", () =>
-    Effect.gen(function* () {
-      const { askers, control, expected, features, unit } = yield* served
-      const expectRight = (rows: Float64Array, found: Float64Array) => {
-        const right = expected(rows)
-        expect(found.length).toBe(right.length)
-        for (const [i, value] of found.entries())
-          expect(Math.abs(value - right[i]!)).toBeLessThanOrEqual(mostUnits * unit)
-      }
-      for (const { name } of slice(cases, 1)) {
-        let answered = 0
-        const some = yield* Deferred.make<void>()
-        const ask = (i: number) =>
-          Effect.gen(function* () {
-            const rows = features()
-            const found = yield* Effect.either(askers[i % askers.length]!.predict(rows))
-            if (++answered === answeredBefore) yield* Deferred.succeed(some, undefined)
-            if (Either.isRight(found)) expectRight(rows, found.right)
-            else expect(found.left, name).toMatchObject({ _tag: "TryAgain", retryable: true })
-          })
-        // Each of the hundred asks three times, so that they are under way before, during and after.
-        const thrice = (i: number) => Effect.repeatN(ask(i), 2)
-        const all = Array.from({ length: requests }, (_, i) => i)
-        const asking = yield* Effect.fork(Effect.forEach(all, thrice, { concurrency: "unbounded" }))
-        yield* Deferred.await(some)
-        expect(control.signal(name, "SIGKILL"), name).toBe(true)
-        yield* asking
-        expect(answered, name).toBe(3 * requests)
-        for (const { predict } of askers) {
-          const rows = features()
-          expectRight(rows, yield* predict(rows))
+  const dealt = full ? ["kgc", "clouds"] : ["clouds"]
+  it.scopedLive.each(dealt)(
+    "answers all that 100 requests ask, whoever of it is killed, dealing: %s",
+    (dealing) =>
+      Effect.gen(function* () {
+        const { askers, control, expected, features, unit } = yield* served(dealing)
+        const expectRight = (rows: Float64Array, found: Float64Array) => {
+          const right = expected(rows)
+          expect(found.length).toBe(right.length)
+          for (const [i, value] of found.entries())
+            expect(Math.abs(value - right[i]!)).toBeLessThanOrEqual(mostUnits * unit)
         }
-      }
-    }).pipe(Effect.provide(nodeContext))
+        for (const { name } of slice(cases, 1)) {
+          if (name === "kgc" && dealing === "clouds") continue
+          let [answered, right] = [0, 0]
+          const some = yield* Deferred.make<void>()
+          const ask = (i: number) =>
+            Effect.gen(function* () {
+              const rows = features()
+              const found = yield* Effect.either(askers[i % askers.length]!.predict(rows))
+              if (++answered === answeredBefore) yield* Deferred.succeed(some, undefined)
+              if (Either.isRight(found)) {
+                expectRight(rows, found.right)
+                right += 1
+              } else expect(found.left, name).toMatchObject({ _tag: "TryAgain", retryable: true })
+            })
+          // Each of the hundred asks three times, so that they are under way before, during and after.
+          const thrice = (i: number) => Effect.repeatN(ask(i), 2)
+          const all = Array.from({ length: requests }, (_, i) => i)
+          const asking = yield* Effect.fork(Effect.forEach(all, thrice, { concurrency: "unbounded" }))
+          yield* Deferred.await(some)
+          expect(control.signal(name, "SIGKILL"), name).toBe(true)
+          yield* asking
+          expect(answered, name).toBe(3 * requests)
+          // An asker that is told to ask again may; most need not.
+          expect(right, name).toBeGreaterThan(answered / 2)
+          for (const { predict } of askers) {
+            const rows = features()
+            expectRight(rows, yield* predict(rows))
+          }
+        }
+      }).pipe(Effect.provide(nodeContext))
   )
 })
