@@ -95,7 +95,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     "clouds/upload": ["sharing", "party"],
     "clouds/setup": ["party"],
     "clouds/randomness": ["party"],
-    "clouds/serving": ["clouds/training", "clouds/training/lanes", "party"],
+    "clouds/serving": ["clouds/randomness", "clouds/training", "clouds/training/lanes", "party"],
     askers: ["party"],
     users: ["sharing", "party"],
     kgc: ["group", "party"],
