@@ -42,9 +42,11 @@ export interface Asker {
 
 /** Requests of a large prediction that are under way at a time. */
 const requestsAtOnce = 4
+/** Pauses between attempts: the first one, and the longest. */
 const firstPauseMs = 50
+const longestPauseMs = 2_000
 /** How long the share of one cloud is waited for once the other's is there: both end a batch at about the same time. */
-const otherShareMs = 3_000
+const otherShareMs = 5_000
 
 /** One request: both clouds have what belongs together. */
 interface Request {
@@ -142,6 +144,11 @@ const attempt = (request: Request, outputs: number, withinMs: number) =>
     return addWords(one.share, other.share)
   })
 
+const pauses = Schedule.exponential(Duration.millis(firstPauseMs)).pipe(
+  Schedule.union(Schedule.spaced(Duration.millis(longestPauseMs))),
+  Schedule.jittered
+)
+
 /** The outputs of one request, tried until the deadline under the same id. */
 const answered = (request: Request, { deadlineMs, outputs }: AskerOptions) =>
   Effect.gen(function* () {
@@ -162,7 +169,7 @@ const answered = (request: Request, { deadlineMs, outputs }: AskerOptions) =>
       ),
       Effect.retry({
         while: (error) => error instanceof Lost,
-        schedule: Schedule.jittered(Schedule.exponential(Duration.millis(firstPauseMs)))
+        schedule: pauses
       }),
       Effect.mapError((error): TryAgain | ServiceRefused => (error instanceof Lost ? gaveUp() : error)),
       within(deadlineMs, gaveUp)
