@@ -1,9 +1,9 @@
-/** Models that runs leave to be served: what stays, what is refused, and what askers get over NATS while parties are killed. */
+/** Models that runs leave to be served: what stays, what is refused, and what askers get over NATS. Kills are in `kills.sweep.ts`. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Layer, Option } from "effect"
+import { Effect, Either, Layer, Option } from "effect"
 import { type Asker, makeAsker } from "../../../actors/askers/asker.ts"
 import { servedPlan } from "../../../actors/party/agreement.ts"
 import { preparationEntry } from "../../../actors/users/output.ts"
@@ -30,7 +30,7 @@ const askerOf = (serving: Serving, actor: string) =>
   })
 
 describe("a model that is served", () => {
-  it.scopedLive("answers over NATS what the opened model says, through a kill, to who is admitted", () =>
+  it.scopedLive("answers over NATS what the opened model says, to who is admitted", () =>
     Effect.gen(function* () {
       const { file, out } = yield* writeScenario(splits.rows, { model: "both" })
       yield* runScenario({ file, out, transport: "nats", seed: Option.none(), display: silent }).pipe(
@@ -60,21 +60,6 @@ describe("a model that is served", () => {
         expect(yield* asks(yield* askerOf(serving, name), 1)).toBe("right")
       const refused = yield* asks(yield* askerOf(serving, "asker2"), 0)
       expect(refused).toMatch(/^ServiceRefused: .*asker2 is not admitted; have all users of the run sign/)
-      const asker = yield* askerOf(serving, "asker1")
-      // The others are killed in kills.sweep.ts.
-      for (const victim of ["kgc"]) {
-        // Some requests are under way, some come while it is away.
-        const asking = yield* Effect.fork(
-          Effect.forEach(
-            Array.from({ length: 100 }, (_, i) => i),
-            (i) => asks(asker, i),
-            { concurrency: 100 }
-          )
-        )
-        yield* Effect.yieldNow()
-        expect(serving.control.signal(victim, "SIGKILL"), victim).toBe(true)
-        expect([...new Set(yield* Fiber.join(asking))], victim).toEqual(["right"])
-      }
     })
   )
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { shownFindings } from "../../../scenarios/setup/finding.ts"
-import { faults, faultsIn, found, healthy, saidOf } from "../../support/doctor-site.ts"
+import { faultsIn, found, healthy, saidOf } from "../../support/doctor-site.ts"
 
 describe("the examination of a site", () => {
   it.scopedLive("finds nothing wrong at a healthy one, and says of all that was not looked at why", () =>
@@ -25,14 +25,6 @@ describe("the examination of a site", () => {
       expect(unknown[0]!.said).toMatch(
         /^director, kgc, cloud0, cloud1, user2, user3: no answer; start bicameral join or doctor there/
       )
-    })
-  )
-
-  it.scopedLive.each([...faults])("names the culprit and the remedy: $name", ({ check, plant, says }) =>
-    Effect.gen(function* () {
-      const findings = yield* found(plant(healthy))
-      expect(faultsIn(findings), shownFindings(findings)).toEqual([check])
-      expect(saidOf(findings, check)).toMatch(says)
     })
   )
 

@@ -1,4 +1,7 @@
-/** Two faults of a site at a time: each is named, or the line that would name it says that it can't be looked at before another is mended. */
+/**
+ * The faults of a site, each alone, and two at a time: each is named, or the line that would name it says that it can't be looked at
+ * before another is mended.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Finding, shownFindings } from "../../../scenarios/setup/finding.ts"
@@ -17,6 +20,18 @@ const isHidden = (findings: ReadonlyArray<Finding>, { check }: Fault): boolean =
   const own = findings.filter((finding) => finding.check === check)
   return own.every(({ said, status }) => status === "unknown" && said.startsWith("not examined"))
 }
+
+describe("the examination of a site with one fault", () => {
+  it.scopedLive.each([...slice(faults, 2)])(
+    "names the culprit and the remedy: $name",
+    ({ check, plant, says }) =>
+      Effect.gen(function* () {
+        const findings = yield* found(plant(healthy))
+        expect(faultsIn(findings), shownFindings(findings)).toEqual([check])
+        expect(saidOf(findings, check)).toMatch(says)
+      })
+  )
+})
 
 describe("the examination of a site with two faults", () => {
   it.scopedLive.each([...slice(pairs, 3)])("$name", ({ one, other }) =>
