@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto"
 import { Deferred, Duration, Effect, Schedule } from "effect"
 import { wordBytes } from "../../protocol/bytes.ts"
+import { sameBytes } from "../../protocol/canonical.ts"
 import {
   AskService,
   Predict,
@@ -73,7 +74,7 @@ const lostOrRefused = (cloud: string) => (failed: AskError) => {
 }
 
 const sameComputation = (one: PredictReply, other: PredictReply): boolean =>
-  one.step === other.step && Buffer.compare(one.session, other.session) === 0
+  one.step === other.step && sameBytes(one.session, other.session)
 
 /** Rows as the words of one request, and words of outputs as numbers. */
 class Rows {

@@ -84,6 +84,10 @@ export const viewed = <A, E, R>(folder: string, work: Effect.Effect<A, E, R>) =>
 const lastLook = (followed: FollowedRun, { awaiting }: ViewServer) =>
   Effect.suspend(() => {
     followed.look()
-    const wait = Effect.suspend(() => (awaiting() > 0 ? Effect.sleep(lookAgainMs) : Effect.void))
-    return Effect.timeoutOption(Effect.repeat(wait, { while: () => awaiting() > 0 }), lastLookMs)
+    const someAwait = () => awaiting() > 0
+    return Effect.sleep(lookAgainMs).pipe(
+      Effect.repeat({ while: someAwait }),
+      Effect.when(someAwait),
+      Effect.timeoutOption(lastLookMs)
+    )
   })

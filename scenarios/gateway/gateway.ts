@@ -39,10 +39,10 @@ export interface GatewayOptions {
   readonly version: string
 }
 
-/** Requests for predictions that are answered at a time; further ones are told to come back. */
+/** Predictions under way at a time; further ones are refused with `Retry-After`. */
 const mostRequests = 32
 const busyRetrySeconds = 1
-/** How long what the clouds say of themselves is repeated to whoever asks. */
+/** How long the standing of the clouds is reused. */
 const standingFor = "1 second"
 
 /** Says when to come back, as the header of an answer that is an error. */
@@ -102,8 +102,8 @@ const predictRows = (preparation: Preparation, rows: ReadonlyArray<unknown>) =>
   })
 
 const handlers = (preparation: Preparation) =>
-  HttpApiBuilder.group(GatewayApi, "gateway", (group) => {
-    return group
+  HttpApiBuilder.group(GatewayApi, "gateway", (group) =>
+    group
       .handleRaw("predict", ({ request }) =>
         Effect.gen(function* () {
           const text = yield* Effect.orDie(request.text)
@@ -120,7 +120,7 @@ const handlers = (preparation: Preparation) =>
         })
       )
       .handle("model", () => Effect.succeed(aboutModel(preparation)))
-  })
+  )
 
 const openApiPath = "/openapi.json"
 

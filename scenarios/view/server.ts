@@ -46,7 +46,7 @@ export interface ViewServer {
 const mostWatching = 16
 /** Connections at a time: those of such pages, and of some that fetch one. */
 const mostConnections = 64
-/** A request has no body: whoever takes longer to send one is cut off. */
+/** Requests have no bodies; a client that needs longer to send one is cut off. */
 const requestMs = 10_000
 const headers = {
   "cache-control": "no-store",

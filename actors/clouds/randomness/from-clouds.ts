@@ -4,11 +4,10 @@
  * keys would have dealt, and hands each of its lanes the parts that it needs. No key of the dealing outlives the session: the
  * next makes the same bytes anew, but for what C1 has stored.
  */
-import { createCipheriv, randomBytes } from "node:crypto"
 import { Effect, Redacted, type Scope } from "effect"
-import { type ByteSource, concatenate } from "../../../protocol/bytes.ts"
+import { concatenate } from "../../../protocol/bytes.ts"
 import { beginDealing } from "../../../protocol/dealing/begin.ts"
-import { dealTogether } from "../../../protocol/dealing/deal.ts"
+import { type DealtStep, dealTogether } from "../../../protocol/dealing/deal.ts"
 import { dealingErrors } from "../../../protocol/dealing/errors.ts"
 import { dealtStep, type OwnMasks } from "../../../protocol/dealing/steps.ts"
 import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
@@ -17,6 +16,7 @@ import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { type Agreement, computationName, roundDeadlines } from "../../party/agreement.ts"
+import { drawnNow } from "../../party/drawn-now.ts"
 import { drivenBy } from "../../party/driven.ts"
 import {
   dealingGroups,
@@ -68,20 +68,31 @@ const withStored = <E, R>(
   }
 }
 
-/** Bytes that follow from a secret one drawn now: some are sent as they are, and none tells of the others. */
-export const drawnNow = (): ByteSource => {
-  const cipher = createCipheriv("aes-256-ctr", randomBytes(32), new Uint8Array(16))
-  return (length) => new Uint8Array(cipher.update(new Uint8Array(length)))
-}
-
 /** A round of dealing takes as much longer than one of the training, for what is computed and sent in it. */
 const longRounds = 4
 
-/** The deadlines of rounds in which clouds deal. */
-export const roundsOfDealing = (agreement: Agreement) => {
-  const { firstMs, deadlineMs } = roundDeadlines(agreement)
-  return { firstMs, deadlineMs: longRounds * deadlineMs }
+/** The other cloud's process, and what this cloud deals with it for. */
+interface Dealt {
+  readonly peer: string
+  /** The phase of the rounds. */
+  readonly phase: string
+  /** This cloud's own. */
+  readonly prg: Prg
 }
+
+/** Begins to deal with a process of the other cloud. Gives the ring that is dealt in, and what deals some steps at once. */
+export const openDealing = (agreement: Agreement, cloud: 0 | 1, { peer, phase, prg }: Dealt) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const { firstMs, deadlineMs } = roundDeadlines(agreement)
+    const rounds = yield* party.rounds(peer, phase, { firstMs, deadlineMs: longRounds * deadlineMs })
+    const { drive } = drivenBy(rounds, dealingErrors)
+    const ring = yield* Effect.promise(() => Ring.load())
+    const dealing = yield* drive(
+      beginDealing({ ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension })
+    )
+    return { ring, deal: (steps: ReadonlyArray<DealtStep>) => drive(dealTogether(dealing, steps)) }
+  })
 
 /** What a strand deals for, with a process of the other cloud. */
 export interface DealtWith extends Pick<SupplyRequest, "session" | "plan" | "order"> {
@@ -101,18 +112,14 @@ export const dealingWith = (
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const rounds = yield* party.rounds(peer, dealingPhase(session, strand), roundsOfDealing(agreement))
-    const { drive } = drivenBy(rounds, dealingErrors)
-    const ring = yield* Effect.promise(() => Ring.load())
     const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))
+    const phase = dealingPhase(session, strand)
+    const { deal, ring } = yield* openDealing(agreement, cloud, { peer, phase, prg })
     const own: OwnMasks = { ring, prg, plan, order }
-    const dealing = yield* drive(
-      beginDealing({ ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension })
-    )
     return (group: ReadonlyArray<Stretch>) =>
       Effect.suspend(() => {
         const steps = group.flatMap(stepsOfStretch).map((step) => dealtStep(own, step))
-        return Effect.map(drive(dealTogether(dealing, steps)), concatenate)
+        return Effect.map(deal(steps), concatenate)
       })
   })
 

@@ -29,7 +29,7 @@ const timesForOneCharge = 16
  * The entry of an admission in stable storage. Its name is that of all that the users signed: what another asker of the same
  * name has used is not held against this one, and an admission that is given in again finds its account.
  */
-export const accountEntry = (statement: AdmissionStatement): string =>
+const accountEntry = (statement: AdmissionStatement): string =>
   `account-${createHash("sha256").update(statementBytes(statement)).digest("hex")}`
 
 const nowSeconds = Effect.map(Clock.currentTimeMillis, (ms) => Math.floor(ms / 1000))
@@ -75,7 +75,10 @@ export const accountsOf = (admissions: ReadonlyArray<AdmissionStatement>) =>
       const account = Option.isNone(bytes) ? newAccount : yield* AccountFormat.decode(bytes.value)
       known.set(asker, { account, stored: account, charged: new Charged() })
     }
-    /** Charges an asker for the rows of a request, once; for one request at a time. Users of the run without an admission are never charged. */
+    /**
+     * Charges an asker for the rows of a request, once. Users of the run without an admission are never charged. Whoever calls
+     * it waits for the call before.
+     */
     const charge = (asker: string, request: Charge) =>
       Effect.gen(function* () {
         const statement = admitted.get(asker)

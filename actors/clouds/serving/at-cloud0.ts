@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { Deferred, Duration, Effect, Option, Queue, Ref } from "effect"
+import { sameBytes } from "../../../protocol/canonical.ts"
 import {
   BeginService,
   DealServed,
@@ -140,7 +141,7 @@ export const servingAtCloud0 = (options: SessionOptions, requests: Requests, { w
     const dealServed = onFrom("cloud1", DealServed, ({ session, steps }) =>
       Effect.gen(function* () {
         const current = yield* Ref.get(dealing)
-        if (Option.isNone(current) || Buffer.compare(current.value.session, session) !== 0)
+        if (Option.isNone(current) || !sameBytes(current.value.session, session))
           return yield* new SessionOver({ party: party.name })
         if (!mayBeDealt(steps))
           return yield* new RequestUnfit({ asker: "cloud1", why: "no such batches are dealt for at once" })

@@ -3,6 +3,7 @@
  * has the corrections of each batch, most of them ahead of it.
  */
 import { Deferred, Duration, Effect, ExecutionStrategy, Exit, Schedule, Scope } from "effect"
+import { sameBytes } from "../../../protocol/canonical.ts"
 import { BeginService, RejoinService, ServeBatch } from "../../../protocol/messages/serving.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { onFrom } from "../../party/handlers.ts"
@@ -64,7 +65,7 @@ export const servingAtCloud1 = (options: SessionOptions, requests: Requests, wak
     let current: Current | undefined
 
     const isCurrent = (session: Uint8Array): boolean =>
-      current !== undefined && Buffer.compare(current.session, session) === 0
+      current !== undefined && sameBytes(current.session, session)
 
     /** Ends a session: what waits stays, for the next. */
     const end = (over: Current | undefined) =>

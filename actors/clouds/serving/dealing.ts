@@ -2,22 +2,16 @@
  * Where the corrections of a served model come from: the KGC deals a batch when cloud 1 asks for it, or both clouds deal
  * together, several batches at once, in rounds of their own beside those of the batches.
  */
-import { Deferred, Effect, Queue } from "effect"
+import { Deferred, Effect, Queue, Scope } from "effect"
 import { servedCost } from "../../../protocol/computation/cost.ts"
-import { beginDealing } from "../../../protocol/dealing/begin.ts"
-import { dealTogether } from "../../../protocol/dealing/deal.ts"
-import { dealingErrors } from "../../../protocol/dealing/errors.ts"
 import type { ForwardPlan } from "../../../protocol/learning/plan.ts"
 import { DealServed, DealService } from "../../../protocol/messages/serving.ts"
-import { defaultExtension } from "../../../protocol/oblivious-transfer/sizes.ts"
-import { Ring } from "../../../protocol/ring/ring.ts"
 import { servedSteps } from "../../../protocol/serving/dealer.ts"
 import { sessionPrg } from "../../../protocol/serving/keys.ts"
 import { rowsOfStep } from "../../../protocol/serving/steps.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
-import { drivenBy } from "../../party/driven.ts"
-import { drawnNow, roundsOfDealing } from "../randomness/from-clouds.ts"
-import { askDeadline, type SessionOptions } from "./session-options.ts"
+import { openDealing } from "../randomness/from-clouds.ts"
+import { askDeadline, type SessionOptions, sessionPhase } from "./session-options.ts"
 
 /** Batches that are dealt for at once, and bytes of their corrections, but for one batch. */
 const mostTogether = 32
@@ -28,7 +22,7 @@ export const mayBeDealt = (steps: ReadonlyArray<number>): boolean =>
   steps.length <= mostTogether && steps.every((step) => rowsOfStep(step) !== undefined)
 
 /** Of steps that wait, the first ones that are dealt for at once. */
-export const dealtAtOnce = (plan: ForwardPlan, steps: ReadonlyArray<number>): ReadonlyArray<number> => {
+const dealtAtOnce = (plan: ForwardPlan, steps: ReadonlyArray<number>): ReadonlyArray<number> => {
   let bytes = 0
   const end = steps.findIndex((step, i) => {
     bytes += servedCost(plan, rowsOfStep(step)!).dealtBytes
@@ -44,19 +38,19 @@ export const dealingTogether = (
   key: Uint8Array
 ) =>
   Effect.gen(function* () {
-    const party = yield* Party
-    const peer = cloud === 0 ? "cloud1" : "cloud0"
-    const phase = `serve-deal.${Buffer.from(session).toString("hex")}`
-    const rounds = yield* party.rounds(peer, phase, roundsOfDealing(agreement))
-    const { drive } = drivenBy(rounds, dealingErrors)
-    const ring = yield* Effect.promise(() => Ring.load())
+    const scope = yield* Effect.scope
     const prg = sessionPrg(key, session)
-    const stepOf = servedSteps(ring, prg, plan)
-    const begin = beginDealing({ ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension })
-    const begun = yield* Effect.cached(drive(begin))
+    const of = { peer: cloud === 0 ? "cloud1" : "cloud0", phase: sessionPhase("serve-deal", session), prg }
+    // Cloud 1 may not know of the session yet: it is the first to deal.
+    const begun = yield* Effect.cached(
+      Effect.map(Scope.extend(openDealing(agreement, cloud, of), scope), ({ deal, ring }) => ({
+        deal,
+        stepOf: servedSteps(ring, prg, plan)
+      }))
+    )
     const oneAtATime = yield* Effect.makeSemaphore(1)
     return (steps: ReadonlyArray<number>) =>
-      Effect.flatMap(begun, (dealing) => drive(dealTogether(dealing, steps.map(stepOf)))).pipe(
+      Effect.flatMap(begun, ({ deal, stepOf }) => deal(steps.map(stepOf))).pipe(
         oneAtATime.withPermits(1),
         Effect.withSpan("cloud.dealServed", { attributes: { steps: steps.length } })
       )

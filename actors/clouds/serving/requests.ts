@@ -42,7 +42,7 @@ export interface Waiting extends Pick<PredictRequest, "id" | "rows"> {
   readonly words: () => Uint8Array
   /** SHA-256 of its rows and share. */
   readonly digest: string
-  /** Of whoever asked last. */
+  /** Where the latest ask under this name waits. */
   answer: Deferred.Deferred<PredictReply, AskedAgain>
   /** When the other cloud was first found to have no share of it, in milliseconds; at cloud 0. */
   missingSinceMs?: number
@@ -132,7 +132,7 @@ export class Requests {
     return waitingRows > 0 && isMuch ? new ServiceBusy({ asker, waitingRows }) : undefined
   }
 
-  /** The request as it waits. Whoever waited for the same is told to wait no more. */
+  /** Puts a request among those that wait. An earlier wait for the same one ends with `AskedAgain`. */
   #waits(request: PredictRequest, asker: string, digest: string) {
     return Effect.gen(this, function* () {
       const { id, rows, share } = request

@@ -15,3 +15,7 @@ export const askDeadline = ({ deadlines }: Agreement) => ({
   deadlineMs: deadlines.replyTimeoutMs,
   phase: "serve"
 })
+
+/** The phase of rounds of a session: of its batches, or of the dealing for them. */
+export const sessionPhase = (what: "serve" | "serve-deal", session: Uint8Array): string =>
+  `${what}.${Buffer.from(session).toString("hex")}`

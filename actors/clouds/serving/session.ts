@@ -14,10 +14,7 @@ import { drivenBy } from "../../party/driven.ts"
 import { computationErrors } from "../training/lanes/rounds.ts"
 import { dealingTogether } from "./dealing.ts"
 import type { Waiting } from "./requests.ts"
-import { askDeadline, type SessionOptions } from "./session-options.ts"
-
-/** The phase of a session's rounds. */
-const phaseOf = (session: Uint8Array): string => `serve.${Buffer.from(session).toString("hex")}`
+import { askDeadline, type SessionOptions, sessionPhase } from "./session-options.ts"
 
 /** This cloud's key of a session: of the KGC, which draws the keys of both when cloud 0 asks, or its own. */
 const keyOf = (agreement: Agreement, session: Uint8Array) =>
@@ -37,7 +34,7 @@ export const openSession = (options: SessionOptions, session: Uint8Array) =>
     const serving = new ServingCloud({ ring, cloud, prg: sessionPrg(key, session), plan, share })
     const peer = cloud === 0 ? "cloud1" : "cloud0"
     const { deadlineMs } = roundDeadlines(agreement)
-    const rounds = yield* party.rounds(peer, phaseOf(session), { deadlineMs })
+    const rounds = yield* party.rounds(peer, sessionPhase("serve", session), { deadlineMs })
     const { drive } = drivenBy(rounds, computationErrors)
     return {
       /** Deals with the other cloud, where the KGC does not. */

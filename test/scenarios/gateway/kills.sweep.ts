@@ -58,7 +58,7 @@ const served = Effect.fn(function* (dealing: string) {
 describe("a served model", () => {
   const dealt = full ? ["kgc", "clouds"] : ["clouds"]
   it.scopedLive.each(dealt)(
-    "answers all that 100 requests ask, whoever of it is killed, dealing: %s",
+    "answers 100 requests at a time when any of its processes is killed, dealing: %s",
     (dealing) =>
       Effect.gen(function* () {
         const { askers, control, expected, features, unit } = yield* served(dealing)

@@ -3,7 +3,6 @@
  * set opened under blinds, then both make the plan's steps, and in the end C1 has the model opened under blinds. Whatever
  * lasts longer than a step is at C1.
  */
-import { createCipheriv, randomBytes } from "node:crypto"
 import { Effect } from "effect"
 import type { ByteSource } from "../../../../protocol/bytes.ts"
 import { ciphertextErrors } from "../../../../protocol/ciphertexts/errors.ts"
@@ -27,6 +26,7 @@ import { Party } from "../../../../runtime/messaging/contract.ts"
 import { StoreFailed } from "../../../../runtime/storage/store.ts"
 import { JobFailed } from "../../../../runtime/work/pool.ts"
 import { type Agreement, planOf, roundDeadlines } from "../../../party/agreement.ts"
+import { drawnNow } from "../../../party/drawn-now.ts"
 import { drivenBy } from "../../../party/driven.ts"
 import type { Root } from "../../../party/root.ts"
 import type { TableOutline } from "../../transformation/joint-table.ts"
@@ -61,12 +61,6 @@ export interface SessionParts {
 }
 
 export const sessionErrors = [...ciphertextErrors, JobFailed, StoreFailed] as const
-
-/** Bytes that follow from a secret drawn now, and never again: C0 sees randomness that follows from some of them. */
-const drawnNow = (): ByteSource => {
-  const cipher = createCipheriv("aes-256-ctr", randomBytes(32), new Uint8Array(16))
-  return (length) => new Uint8Array(cipher.update(new Uint8Array(length)))
-}
 
 /** Both directions of transfers, by direction, so that both clouds have the messages of a round in the same order. */
 function* beginTransfers(ring: Ring, cloud: 0 | 1, randomness: ByteSource): Round<TransferringParty> {
@@ -108,6 +102,7 @@ export const trainInSession = <V, O, G, E, R>(
       ),
       sessionErrors
     )
+    // C0 sees randomness that follows from some of it.
     const randomness = drawnNow()
     const ring = yield* Effect.promise(() => Ring.load())
     const transfers = yield* drive(beginTransfers(ring, cloud, randomness))
